@@ -1,0 +1,36 @@
+# Every target creates .venv from the hashed lock when it is missing or older than the lock.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo up test check bench clean
+.DELETE_ON_ERROR:
+
+demo: $(STAMP)
+	$(BIN)/checkout demo $(ARGS)
+
+up: $(STAMP)
+	$(BIN)/checkout up $(ARGS)
+
+# Half of the suite waits for processes, so two files at a time take little longer than one.
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python -m bench $(ARGS)
+
+clean:
+	rm -rf .venv .checkout
+
+# The build backend comes from the lock too, so nothing is fetched without a hash.
+$(STAMP): requirements.lock pyproject.toml
+	@echo "Installing into .venv (once, a minute or two)"
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet --editable .
+	@touch $(STAMP)
