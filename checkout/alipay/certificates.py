@@ -1,0 +1,150 @@
+"""What Alipay signs with, and how certificate mode follows when Alipay changes its certificate.
+
+Every answer names its certificate (`alipay_cert_sn`). One that is not known yet is downloaded from Alipay and believed
+only when it chains to a configured root (opendocs.alipay.com, common/02kf5p). What one process has learnt the others
+find in Redis; each of them checks it for itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple, cast
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from redis import Redis, RedisError
+from structlog import get_logger
+
+from checkout.alipay import keys
+from checkout.alipay.keys import Keys
+from checkout.errors import CheckoutError
+
+log = get_logger(__name__)
+
+CERTIFICATES = "checkout_alipay_certificates"
+REFRESH_SECONDS = 1.0
+LONGEST_CHAIN = 4
+
+
+class Untrusted(CheckoutError):
+    """The certificate is not one of Alipay's, as far as the configured root can tell."""
+
+    code = "alipay_certificate"
+
+
+class Known(NamedTuple):
+    """A certificate that is believed, and the PEM text that proved it."""
+
+    key: RSAPublicKey
+    content: bytes
+
+
+class Trust:
+    """The keys whose signatures count as Alipay's. Safe to share by threads."""
+
+    def __init__(self, own: Keys, redis: Redis) -> None:
+        self._keys, self._redis = own, redis
+        self._learnt: dict[str, Known] = {}
+        self._lock = threading.Lock()
+        self._refreshed_at = 0.0
+
+    def verifies(self, content: bytes, signature: str, named: str | None = None) -> bool:
+        """Whether Alipay signed the content, with the certificate that it names; notifies name none: any known one."""
+        if self._keys.alipay_cert is None or named == self._keys.alipay_cert_sn:
+            return self._keys.verifies(content, signature)
+        if named is None and self._keys.verifies(content, signature):
+            return True
+        known = [one for serial, one in list(self._learnt.items()) if named in (None, serial)]
+        return any(keys.verifies(one.key, content, signature) for one in known)
+
+    def knows(self, serial: str) -> bool:
+        """Whether a signature by that certificate can be checked. Key mode has no certificates to miss."""
+        return self._keys.alipay_cert is None or serial == self._keys.alipay_cert_sn or serial in self._learnt
+
+    def admit(self, serial: str, content: bytes) -> None:
+        """Believes the certificate of that serial number from now on. Raises Untrusted."""
+        key = self._prove(serial, content)
+        with self._lock:
+            is_news = serial not in self._learnt
+            self._learnt = {**self._learnt, serial: Known(key, content)}
+        if is_news:
+            log.warning("alipay_certificate_changed", serial=serial, cure="install it as CHECKOUT_ALIPAY_CERT_FILE")
+
+    def share(self, serial: str) -> None:
+        """Leaves what was learnt where the other processes look, again and again: Redis may forget it."""
+        if known := self._learnt.get(serial):
+            try:
+                self._redis.hsetnx(CERTIFICATES, serial, known.content.decode())
+            except RedisError as error:
+                log.warning("certificate_not_shared", error=type(error).__name__)
+
+    def refresh(self) -> bool:
+        """Takes over what other processes have learnt; whether there was any. At most once a second it really looks."""
+        with self._lock:
+            if self._keys.alipay_cert is None or time.monotonic() < self._refreshed_at + REFRESH_SECONDS:
+                return False
+            self._refreshed_at = time.monotonic()
+        try:
+            found = cast("dict[bytes, bytes]", self._redis.hgetall(CERTIFICATES))
+        except RedisError as error:
+            log.warning("certificates_not_read", error=type(error).__name__)
+            return False
+        before = len(self._learnt)
+        for serial, content in found.items():
+            self._take_over(serial.decode(), content)
+        return len(self._learnt) > before
+
+    def _take_over(self, serial: str, content: bytes) -> None:
+        try:
+            if not self.knows(serial):
+                self.admit(serial, content)
+        except Untrusted as error:
+            log.warning("shared_certificate_refused", serial=serial, why=str(error))
+
+    def _prove(self, serial: str, content: bytes) -> RSAPublicKey:
+        try:
+            told = keys.certificates(content)
+        except ValueError as error:
+            raise Untrusted("what was downloaded is no certificate") from error
+        found = next((certificate for certificate in told if keys.serial(certificate) == serial), None)
+        if found is None or self._keys.alipay_cert is None:
+            raise Untrusted("what was downloaded is another certificate")
+        # The certificates of merchants chain to the same root: only Alipay's own subject speaks for Alipay.
+        if found.subject != self._keys.alipay_cert.subject:
+            raise Untrusted("the certificate is not issued to Alipay")
+        if not _chains(found, told, self._keys.roots, LONGEST_CHAIN):
+            raise Untrusted("the certificate does not chain to the configured root, or its time is over")
+        key = found.public_key()
+        if not isinstance(key, RSAPublicKey):
+            raise Untrusted("the certificate holds no RSA key")
+        return key
+
+
+def _chains(
+    certificate: x509.Certificate, told: Sequence[x509.Certificate], roots: Sequence[x509.Certificate], left: int
+) -> bool:
+    if not certificate.not_valid_before_utc <= datetime.now(UTC) <= certificate.not_valid_after_utc:
+        return False
+    if any(_issued(certificate, root) for root in roots):
+        return True
+    above = [one for one in told if _is_authority(one) and _issued(certificate, one)] if left else []
+    return any(_chains(one, told, roots, left - 1) for one in above)
+
+
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False

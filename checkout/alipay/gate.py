@@ -1,0 +1,80 @@
+"""What every call to Alipay passes: a rate that all workers share, a breaker, and a count.
+
+Alipay publishes no limit; 40005 tells when one was met. A gateway that does not answer is left alone for a while:
+each attempt keeps its own due time, so what was not asked now is asked later.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import cast
+
+from redis import Redis, RedisError
+from structlog import get_logger
+
+log = get_logger(__name__)
+
+CALLS_PER_SECOND = 200
+FAILURES_TO_OPEN = 8
+OPEN_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 3.0
+COUNTS = "checkout_alipay_calls"
+
+# Calls of this second are counted; who comes too late in it is told how long to wait.
+_ENTER = """
+local now = redis.call('TIME')
+local key = KEYS[1] .. now[1]
+local count = redis.call('INCR', key)
+redis.call('EXPIRE', key, 5)
+if count <= tonumber(ARGV[1]) then return 0 end
+return 1000000 - now[2]
+"""
+
+
+class Gate:
+    """One per process; the rate and the counts are shared through Redis, and open while Redis is away."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._closed_until = 0.0
+
+    def enter(self) -> bool:
+        """Waits for a place in the rate; False when the breaker is open or no place is free in time."""
+        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        while time.monotonic() < deadline:
+            if time.monotonic() < self._closed_until:
+                return False
+            wait_seconds = self._take_place()
+            if wait_seconds == 0:
+                return True
+            time.sleep(wait_seconds)
+        return False
+
+    def _take_place(self) -> float:
+        try:
+            return int(self._redis.eval(_ENTER, 1, "alipay_rate_", CALLS_PER_SECOND)) / 1_000_000
+        except RedisError as error:
+            log.warning("rate_not_shared", error=type(error).__name__)
+            return 0
+
+    def answered(self, method: str, result: str, *, failed: bool) -> None:
+        """Counts the call; so many failures in a row open the breaker, and the first answer closes it."""
+        with self._lock:
+            self._failures = self._failures + 1 if failed else 0
+            if self._failures >= FAILURES_TO_OPEN:
+                self._closed_until = time.monotonic() + OPEN_SECONDS
+                self._failures = FAILURES_TO_OPEN - 1  # One more failure afterwards opens it again.
+        try:
+            self._redis.hincrby(COUNTS, f"{method} {result}", 1)
+        except RedisError as error:
+            log.warning("call_not_counted", error=type(error).__name__)
+
+
+def counts(redis: Redis) -> dict[tuple[str, str], int]:
+    """How often each method had each result."""
+    counted = cast("dict[bytes, bytes]", redis.hgetall(COUNTS))
+    names = {name: name.decode().split(" ") for name in counted}
+    return {(method, result): int(counted[name]) for name, (method, result) in names.items()}

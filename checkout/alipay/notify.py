@@ -1,0 +1,104 @@
+"""Alipay's asynchronous notify (opendocs.alipay.com, 203/105286 and 00f7nu): what must hold before it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from checkout import clock, money
+from checkout.alipay.client import Alipay
+from checkout.errors import CheckoutError
+from checkout.payments import Trade
+
+MOST_PARAMETERS = 100
+
+
+class Unverified(CheckoutError):
+    """Nobody knows who sent it: it changes nothing."""
+
+    code = "notify_unverified"
+
+
+class Foreign(CheckoutError):
+    """Alipay signed it, but it is not for this app or this seller, or it is no trade's notify."""
+
+    code = "notify_foreign"
+
+
+class Notify(NamedTuple):
+    """A notify that holds. `fact`, a UUID in hex, is equal for two that tell the same news."""
+
+    fact: str
+    trade: Trade
+    params: dict[str, str]
+
+
+def parameters(body: bytes) -> dict[str, str]:
+    """The decoded form, whatever Content-Type it came with. Raises Unverified for what is no such form."""
+    try:
+        pairs = [_pair(pair) for pair in body.split(b"&")]
+        params = dict(pairs)
+        if len(pairs) > MOST_PARAMETERS or len(params) < len(pairs):
+            raise ValueError("parameters")
+        codec = _codec(params.get(b"charset", b"").decode())
+        return {name.decode("ascii"): value.decode(codec) for name, value in pairs}
+    except ValueError as error:
+        raise Unverified("the body is not a notify's form") from error
+
+
+def _pair(text: bytes) -> tuple[bytes, bytes]:
+    name, equals, value = text.partition(b"=")
+    if not equals:
+        raise ValueError("a name without a value")
+    return _decoded(name), _decoded(value)
+
+
+def _decoded(text: bytes) -> bytes:
+    return unquote_to_bytes(text.replace(b"+", b" "))
+
+
+def _codec(charset: str) -> str:
+    return "gb18030" if charset.lower() in ("gbk", "gb2312", "gb18030") else "utf-8"
+
+
+def signed_by_alipay(alipay: Alipay, params: Mapping[str, str]) -> bool:
+    """The rule of trade notifications: `sign` and `sign_type` are left out, everything else is signed as received."""
+    if params.get("sign_type") != "RSA2":
+        return False
+    content = "&".join(f"{name}={params[name]}" for name in sorted(params) if name not in ("sign", "sign_type"))
+    codec = _codec(params.get("charset", ""))
+    return alipay.trust.verifies(content.encode(codec), params.get("sign", ""))
+
+
+def verify(alipay: Alipay, params: dict[str, str]) -> Notify:
+    """The notify, once signature, app and seller hold. Raises Unverified and Foreign."""
+    if not signed_by_alipay(alipay, params):
+        raise Unverified("the signature does not hold")
+    if params.get("app_id") != alipay.app_id or params.get("seller_id") != alipay.seller_id:
+        raise Foreign("the notify is for another app or seller")
+    try:
+        told = trade(params)
+    except (KeyError, ValueError) as error:
+        raise Foreign("the notify lacks what a trade's notify has") from error
+    return Notify(_fact(params), told, params)
+
+
+def trade(params: Mapping[str, str]) -> Trade:
+    """What verified parameters say. Raises KeyError and ValueError for what is no trade notify."""
+    created, refunded = params.get("gmt_create"), params.get("refund_fee")
+    return Trade(
+        out_trade_no=params["out_trade_no"],
+        trade_no=params["trade_no"],
+        status=params["trade_status"],
+        total_fen=money.fen(params["total_amount"]),
+        created_at=clock.from_beijing(created) if created else None,
+        refunded_fen=money.fen(refunded) if refunded else None,
+    )
+
+
+def _fact(params: Mapping[str, str]) -> str:
+    names = ("trade_no", "out_trade_no", "trade_status", "total_amount", "refund_fee", "out_biz_no")
+    said = "\0".join(params.get(name, "") for name in names)
+    return blake2b(said.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,172 @@
+"""The way to PostgreSQL: one engine a process, transactions that commit here and nowhere else, bounded waits."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import psycopg2
+from psycopg2 import extensions
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
+
+from checkout import statements
+
+__all__ = [
+    "Connection",
+    "Engine",
+    "array",
+    "connect",
+    "is_data_fault",
+    "is_passing",
+    "reading",
+    "sql",
+    "transaction",
+    "verdict",
+]
+
+CONNECT_SECONDS = 3
+STATEMENT_SECONDS = 10
+# Longer than any statement may run: only a network that swallows packets gets here.
+SILENCE_SECONDS = 15
+
+
+# Every serving statement reaches few rows by an index, however many there are. Left free, the planner would read a
+# small table whole, and would go on to do so while it grows, until somebody analysed it.
+_BY_INDEX = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",  # One plan fits all values, so none is made twice.
+}
+
+
+class _PatientConnection(statements.Connection):
+    silence_seconds: float = SILENCE_SECONDS
+
+
+def _wait(connection: extensions.connection) -> None:
+    """libpq's wait with an end: a query into a dead network would otherwise hang for ever."""
+    deadline = time.monotonic() + getattr(connection, "silence_seconds", SILENCE_SECONDS)
+    while True:
+        state = connection.poll()
+        if state == extensions.POLL_OK:
+            return
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise psycopg2.OperationalError("the database has not answered in time")
+        poller = select.poll()
+        poller.register(connection.fileno(), select.POLLIN if state == extensions.POLL_READ else select.POLLOUT)
+        poller.poll(left * 1000)
+
+
+extensions.set_wait_callback(_wait)
+
+
+def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECONDS, by_index: bool = True) -> Engine:
+    """An engine whose connections are UTC, READ COMMITTED, and give up rather than wait for ever.
+
+    `by_index` is for serving; whoever reads whole tables, like the audit, leaves the planner free.
+    """
+
+    class Factory(_PatientConnection):
+        silence_seconds = statement_seconds + SILENCE_SECONDS - STATEMENT_SECONDS
+
+    options = {
+        "statement_timeout": f"{statement_seconds}s",
+        "idle_in_transaction_session_timeout": f"{statement_seconds}s",
+        "timezone": "UTC",
+    } | (_BY_INDEX if by_index else {})
+    engine = create_engine(
+        url,
+        pool_size=size,
+        max_overflow=size,
+        pool_timeout=CONNECT_SECONDS,
+        pool_use_lifo=True,
+        isolation_level="READ COMMITTED",
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "checkout",
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+            "connection_factory": Factory,
+            "cursor_factory": statements.Cursor if by_index else extensions.cursor,
+        },
+    )
+    event.listen(engine, "handle_error", _leave_what_is_stale)
+    return engine
+
+
+def _leave_what_is_stale(context: ExceptionContext) -> None:
+    if sqlstate(context.original_exception) in statements.STALE:
+        context.is_disconnect = True
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction: commits at the end, rolls back on an exception. A lost connection leaves the pool."""
+    with engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One read-only snapshot for all statements inside, so that they agree with each other."""
+    snapshot = engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with snapshot as connection, connection.begin():
+        yield connection
+
+
+def sqlstate(error: BaseException) -> str:
+    """The five characters of PostgreSQL's verdict; empty when the connection itself failed."""
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(origin, "pgcode", None) or ""
+
+
+def verdict(error: DBAPIError) -> str:
+    """PostgreSQL's verdict in a line, without the statement and its values."""
+    return f"{sqlstate(error)} {str(error.orig).splitlines()[0]}"
+
+
+def is_passing(error: BaseException) -> bool:
+    """Connection (08), rollback (40), resources (53), operator intervention (57), locks (55), stale: try again."""
+    state = sqlstate(error)
+    if not state:
+        return isinstance(error, DBAPIError) and isinstance(
+            error.orig, (psycopg2.OperationalError, psycopg2.InterfaceError)
+        )
+    return state[:2] in ("08", "25", "40", "53", "55", "57") or state in statements.STALE
+
+
+def is_data_fault(error: BaseException) -> bool:
+    """A value that does not fit (22) or a constraint that refuses it (23): the data's own fault, for ever."""
+    return sqlstate(error)[:2] in ("22", "23")
+
+
+def sql(statement: str) -> TextClause:
+    """A statement, written out; `:names` are bound, never formatted."""
+    return text(statement)
+
+
+def array(values: Iterable[Any]) -> str:
+    """PostgreSQL's text form of an array, bound as one string: it is read far faster than ARRAY[…] of as many.
+
+    It is JSON's form in braces, but for control characters, which JSON escapes in a way of its own.
+    """
+    items = list(values)
+    encoded = msgspec.json.encode(items)
+    if b"\\" in encoded and b"\\" in encoded.replace(b"\\\\", b"").replace(b'\\"', b""):
+        return "{" + ",".join(map(_quoted, items)) + "}"
+    return "{" + encoded[1:-1].decode() + "}"
+
+
+def _quoted(value: object) -> str:
+    if value is None:
+        return "NULL"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
