@@ -1,0 +1,48 @@
+"""Following the money: notifies, queries, refunds."""
+
+from __future__ import annotations
+
+import time
+
+from checkout import events, notifies, queries, refund_calls
+from checkout.db import transaction
+from tasks.app import app, resources
+
+# Below the visibility timeout even when the last claim's calls all run into their deadlines.
+QUERY_SECONDS = 40
+CLAIM = 2
+
+
+@app.task(name="apply_notifies")
+def apply_notifies(notify_ids: list[int]) -> None:
+    """Applies notifies that the inbox holds."""
+    events.wake(resources().redis, notifies.run(resources().engine, notify_ids, resources().rules))
+
+
+@app.task(name="query_payments")
+def query_payments(payment_ids: list[str]) -> None:  # noqa: ARG001 - the ids say why it was rung; what is due is asked
+    """Asks Alipay about attempts that are due."""
+    end = time.monotonic() + QUERY_SECONDS
+    while time.monotonic() < end:
+        with transaction(resources().engine) as connection:
+            due = queries.claim(connection, CLAIM)
+        for attempt in due:
+            wakes = queries.ask(
+                resources().engine, resources().alipay, attempt, resources().rules, resources().settings.time_scale
+            )
+            events.wake(resources().redis, wakes)
+        if len(due) < CLAIM:
+            return
+
+
+@app.task(name="send_refunds")
+def send_refunds(refund_ids: list[int]) -> None:  # noqa: ARG001 - the ids say why it was rung; what is due is sent
+    """Sends the refunds that are due, and asks about those whose answer was lost."""
+    end = time.monotonic() + QUERY_SECONDS
+    scale = resources().settings.time_scale
+    while time.monotonic() < end:
+        with transaction(resources().engine) as connection:
+            due = refund_calls.claim(connection, scale)
+        if due is None:
+            return
+        events.wake(resources().redis, refund_calls.send(resources().engine, resources().alipay, due, scale))

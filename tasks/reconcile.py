@@ -1,0 +1,25 @@
+"""Comparing with Alipay's bill, day by day."""
+
+from __future__ import annotations
+
+from structlog import get_logger
+
+from checkout import reconciliation
+from checkout.alipay.bill import NotReady
+from checkout.db import transaction
+from tasks.app import app, resources
+
+log = get_logger(__name__)
+
+
+@app.task(name="reconcile")
+def reconcile() -> None:
+    """Reconciles the days whose bill is due; one that is late is left to the next tick."""
+    with transaction(resources().engine) as connection:
+        days = reconciliation.due(connection)
+    for day in days:
+        try:
+            reconciliation.run(resources(), day)
+        except NotReady as error:
+            log.warning("bill_not_ready", day=day.isoformat(), why=str(error))
+            return
