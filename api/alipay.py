@@ -1,0 +1,91 @@
+"""Where Alipay calls: the notify, believed only when it is signed, and the buyer's return, which proves nothing."""
+
+from __future__ import annotations
+
+from falcon.asgi import Request, Response
+from sqlalchemy.exc import SQLAlchemyError
+from structlog import get_logger
+
+from api import metrics, reading
+from api.problems import BadRequest, TooLarge
+from api.runtime import Runtime
+from checkout import alarms, queries
+from checkout.alipay import notify
+from checkout.alipay.notify import Foreign, Notify, Unverified
+from checkout.db import Connection
+
+log = get_logger(__name__)
+
+MOST_NOTIFY_BYTES = 64 * 1024
+
+
+async def hear(api: Runtime, req: Request, resp: Response) -> None:
+    """`success`, exactly these 7 bytes, once the notify is stored; else `failure`, so that Alipay sends it again."""
+    resp.content_type = "text/plain"
+    resp.data = b"failure"
+    try:
+        params = notify.parameters(await reading.raw_body(req, MOST_NOTIFY_BYTES))
+        stored = await _believe(api, params)
+    except TooLarge:
+        resp.status = 413
+        stored = False
+    except (Unverified, BadRequest):
+        metrics.notifies.labels("unverified").inc()
+        stored = False
+    except SQLAlchemyError as error:
+        log.warning("notify_not_stored", error=type(error).__name__)
+        stored = False
+    if stored:
+        metrics.notifies.labels("stored").inc()
+        resp.data = b"success"
+
+
+async def _believe(api: Runtime, params: dict[str, str]) -> bool:
+    number = params.get("out_trade_no", "")[:64].replace("\x00", "")
+    try:
+        told = await _verified(api, params)
+    except Unverified:
+        # It may be real, altered on its way: asking Alipay is safe, at most once every few seconds.
+        await api.transact(lambda connection: queries.hasten(connection, number))
+        raise
+    except Foreign as error:
+        detail = {"app_id": params.get("app_id"), "seller_id": params.get("seller_id"), "why": str(error)}
+        await api.transact(lambda connection: _alarm(connection, number, detail))
+        metrics.notifies.labels("foreign").inc()
+        return False
+    fits = await api.inbox.submit(told)
+    if not fits:
+        metrics.notifies.labels("misfit").inc()
+    return fits
+
+
+async def _verified(api: Runtime, params: dict[str, str]) -> Notify:
+    alipay = api.resources.alipay
+    try:
+        return notify.verify(alipay, params)
+    except Unverified:
+        # Alipay may sign with a new certificate, which a worker has met already.
+        if await api.run(alipay.trust.refresh):
+            return notify.verify(alipay, params)
+        raise
+
+
+def _alarm(connection: Connection, number: str, detail: dict[str, str | None]) -> None:
+    alarms.raise_alarm(connection, "notify_for_another", number, detail)
+    queries.hasten(connection, number)
+
+
+async def come_back(api: Runtime, req: Request, resp: Response) -> None:
+    """The buyer's browser returns: Alipay is asked soon, and the shop shows what is known."""
+    target = api.settings.shop_url
+    try:
+        params = notify.parameters((req.query_string or "").encode("latin-1"))
+    except Unverified:
+        params = {}
+    if notify.signed_by_alipay(api.resources.alipay, params):
+        number = params.get("out_trade_no", "")
+        order_id = await api.transact(lambda connection: queries.hasten(connection, number))
+        if order_id is not None:
+            target = f"{target}/orders/{order_id}"
+    resp.status = 302
+    resp.set_header("Location", target)

@@ -1,0 +1,84 @@
+"""The Falcon application, put together from the route table."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import falcon
+import falcon.asgi
+from falcon.asgi import Request, Response
+from redis import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from api import metrics, problems
+from api.routes import ROUTES, Handler
+from api.runtime import Runtime
+from checkout import logs, memory, settings
+from checkout.errors import CheckoutError, Unavailable
+from checkout.settings import Settings
+
+
+class _Lifespan:
+    """Starts and stops the runtime with the server, and measures every request."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def process_startup(self, _scope: dict[str, Any], _event: dict[str, Any]) -> None:
+        await self._runtime.start()
+
+    async def process_shutdown(self, _scope: dict[str, Any], _event: dict[str, Any]) -> None:
+        await self._runtime.stop()
+
+    async def process_request(self, req: Request, _resp: Response) -> None:
+        req.context.began = time.perf_counter()
+
+    async def process_response(self, req: Request, resp: Response, _resource: object, _succeeded: bool) -> None:
+        metrics.answered(req.uri_template or "none", resp.status_code, time.perf_counter() - req.context.began)
+
+
+def create_app(config: Settings) -> falcon.asgi.App[Any, Any]:
+    """An application with its own runtime."""
+    runtime = Runtime(config)
+    middleware: list[Any] = [_Lifespan(runtime)]
+    if config.cors_origins:
+        exposed = ["Location", "ETag", "Retry-After", "Idempotent-Replayed"]
+        middleware.append(falcon.CORSMiddleware(allow_origins=list(config.cors_origins), expose_headers=exposed))
+    app = falcon.asgi.App(middleware=middleware)
+    app.req_options.strip_url_path_trailing_slash = False
+    for path in dict.fromkeys(route.path for route in ROUTES):
+        app.add_route(path, _resource(runtime, path))
+    app.add_error_handler(Exception, problems.on_any_error)
+    app.add_error_handler(falcon.HTTPError, problems.on_http_error)
+    app.add_error_handler(SQLAlchemyError, problems.on_database_error)
+    app.add_error_handler(RedisError, _on_redis_error)
+    app.add_error_handler(CheckoutError, problems.on_checkout_error)
+    return app
+
+
+def _resource(runtime: Runtime, path: str) -> object:
+    """Falcon looks for on_get, on_post, … on one object a path."""
+    responders = {
+        f"on_{route.method.lower()}": _responder(runtime, route.handler) for route in ROUTES if route.path == path
+    }
+    return type("Resource", (), responders)()
+
+
+def _responder(runtime: Runtime, handler: Handler) -> Any:
+    async def respond(_self: object, req: Request, resp: Response, **parameters: str) -> None:
+        await handler(runtime, req, resp, **parameters)
+
+    return respond
+
+
+async def _on_redis_error(req: Request, resp: Response, _error: RedisError, params: dict[str, Any]) -> None:
+    await problems.on_checkout_error(req, resp, Unavailable("the cart is away; try again"), params)
+
+
+def app() -> falcon.asgi.App[Any, Any]:
+    """What the server runs in each of its processes."""
+    logs.configure()
+    made = create_app(settings.current())
+    memory.settle()
+    return made

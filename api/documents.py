@@ -1,0 +1,151 @@
+"""The OpenAPI 3.1 document, made from the route table, and a page that shows it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from falcon.asgi import Request, Response
+
+from api import reading
+from api.problems import Problem
+from api.runtime import Runtime
+
+if TYPE_CHECKING:
+    from api.routes import Route  # The table names this module's handlers.
+
+_HEADERS: dict[str, dict[str, Any]] = {
+    "Idempotency-Key": {"required": True, "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"}},
+    "Prefer": {"schema": {"type": "string", "examples": ["wait=10"]}},
+    "If-None-Match": {"schema": {"type": "string"}},
+    "Last-Event-ID": {"schema": {"type": "string"}},
+}
+_QUERY: dict[str, dict[str, Any]] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": 200},
+    "after": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
+    "status": {"type": "string"},
+    "cursor": {"type": "string"},
+    "token": {"type": "string"},
+}
+_IDS = {"order_id": "order", "refund_id": "refund", "sku_id": "SKU"}
+
+
+async def openapi(_api: Runtime, _req: Request, resp: Response) -> None:
+    """This document."""
+    reading.answer(resp, document())
+
+
+async def page(_api: Runtime, _req: Request, resp: Response) -> None:
+    """The operations, for a person."""
+    resp.content_type = "text/html; charset=utf-8"
+    resp.text = _page()
+
+
+@cache
+def document() -> dict[str, Any]:
+    """OpenAPI 3.1; every body is described by the struct that checks it."""
+    from api.routes import ROUTES  # The table names this module's handlers.
+
+    kinds = {kind for route in ROUTES for kind in (route.body, *route.answers.values()) if kind is not None}
+    ordered = sorted(kinds | {Problem}, key=lambda kind: kind.__name__)
+    _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Checkout", "version": "1", "description": "Orders, payments and refunds. Money is yuan."},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.operation,
+        "summary": route.summary,
+        "parameters": [*_path_parameters(route), *_header_parameters(route), *_query_parameters(route)],
+        "responses": {str(status): _answer(kind) for status, kind in route.answers.items()} | _problems(route),
+    }
+    if route.auth:
+        operation["security"] = [{"bearer": []}]
+    if route.body is not None:
+        content = {"application/json": {"schema": _ref(route.body)}}
+        operation["requestBody"] = {"required": bool(route.body.__struct_fields__), "content": content}
+    return operation
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    names = re.findall(r"{(\w+)}", route.path)
+    return [
+        {"name": name, "in": "path", "required": True, "description": _IDS[name], "schema": {"type": "string"}}
+        for name in names
+    ]
+
+
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    return [{"name": name, "in": "header"} | _HEADERS[name] for name in route.headers]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    return [{"name": name, "in": "query", "schema": _QUERY[name]} for name in route.query]
+
+
+def _ref(kind: type[msgspec.Struct]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def _answer(kind: type[msgspec.Struct] | None) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": kind.__name__ if kind else "See the summary."}
+    if kind is not None:
+        answer["content"] = {"application/json": {"schema": _ref(kind)}}
+    return answer
+
+
+def _problems(route: Route) -> dict[str, Any]:
+    statuses = set(route.problems)
+    if route.auth:
+        statuses.add(401)
+    if route.auth == "operator":
+        statuses.add(403)
+    if route.body is not None or route.query:
+        statuses |= {400, 422}
+    if route.headers:
+        statuses.add(400)
+    if route.body is not None:
+        statuses |= {413, 415}
+    content = {"application/problem+json": {"schema": _ref(Problem)}}
+    return {str(status): {"description": "RFC 9457", "content": content} for status in sorted(statuses)}
+
+
+@cache
+def _page() -> str:
+    from api.routes import ROUTES  # The table names this module's handlers.
+
+    rows = "".join(
+        f"<tr><td><b>{route.method}</b></td><td><code>{escape(route.path)}</code></td>"
+        f"<td>{escape(route.summary)}</td><td>{route.auth or 'everybody'}</td></tr>"
+        for route in ROUTES
+    )
+    return _HTML.replace("ROWS", rows)
+
+
+_HTML = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Checkout API</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:3rem auto;padding:0 1rem;color:#222;background:#fff}
+table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.45rem .6rem;border-bottom:1px solid #ddd}
+code{font-size:.95em}a{color:#1456c8}
+@media (prefers-color-scheme: dark){body{color:#ddd;background:#181818}td,th{border-color:#444}a{color:#8ab4ff}}
+</style>
+<h1>Checkout API</h1>
+<p>The whole contract, for programs: <a href="/openapi.json">openapi.json</a> (OpenAPI 3.1).
+Money is yuan as a string, times are RFC 3339 in UTC, errors are RFC 9457.</p>
+<table><tr><th></th><th>Path</th><th>What it does</th><th>For whom</th></tr>ROWS</table></html>
+"""

@@ -1,0 +1,19 @@
+"""The event log, for subscribers that catch up."""
+
+from __future__ import annotations
+
+from falcon.asgi import Request, Response
+
+from api import answers, reading
+from api.answers import EventPage
+from api.runtime import Runtime
+from checkout import events
+
+
+async def page(api: Runtime, req: Request, resp: Response) -> None:
+    """What the relay has sent after that event, oldest first."""
+    api.tokens.operator(req)
+    after, limit = reading.cursor(req, "after", 0), reading.limit(req, 100, 1000)
+    found = await api.transact(lambda connection: events.published_after(connection, after, limit))
+    following = str(found[-1].id) if len(found) == limit else None
+    reading.answer(resp, EventPage([answers.event_body(event) for event in found], following))

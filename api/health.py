@@ -1,0 +1,22 @@
+"""Whether this process lives, and whether it can keep its promise."""
+
+from __future__ import annotations
+
+from falcon.asgi import Request, Response
+
+from api import reading
+from api.runtime import Runtime
+from checkout import schema
+from checkout.errors import Unavailable
+
+
+async def live(_api: Runtime, _req: Request, resp: Response) -> None:
+    """The process answers."""
+    reading.answer(resp, {"status": "ok"})
+
+
+async def ready(api: Runtime, _req: Request, resp: Response) -> None:
+    """Orders can be stored; the broker may be away, since a 202 does not need it."""
+    if not await api.transact(schema.is_current):
+        raise Unavailable("the database has not our tables: run checkout migrate")
+    reading.answer(resp, {"status": "ok"})

@@ -1,0 +1,204 @@
+"""Placing, following, cancelling, shipping and completing orders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import get_args
+
+import msgspec
+from falcon.asgi import Request, Response, SSEvent
+
+from api import answers, bodies, reading
+from api.answers import OrderBody, OrderPage
+from api.auth import Caller
+from api.limits import check_rate
+from api.problems import Unauthorized
+from api.runtime import Runtime
+from checkout import acceptance, cart, clock, closing, orders
+from checkout.acceptance import Accepted
+from checkout.errors import EmptyCart, Invalid, KeyReused, NotFound
+from checkout.orders import View
+
+STREAM_SECONDS = 600
+PING_SECONDS = 15
+
+
+async def place(api: Runtime, req: Request, resp: Response) -> None:
+    """Stores the order, then answers; a worker places it."""
+    caller = api.tokens.caller(req)
+    key = reading.idempotency_key(req)
+    body = await reading.json_body(req, bodies.OrderRequest)
+    request = bodies.order_request(body, caller.user_id, key)
+    accepted = None
+    if request.from_cart or api.settings.rate_per_user:  # A repeated request needs no cart and counts for no rate.
+        accepted = await api.transact(lambda connection: acceptance.known(connection, request))
+    if accepted is None:
+        if request.from_cart:
+            request = msgspec.structs.replace(request, lines=await _selected(api, caller))
+        await check_rate(api, caller.user_id)
+        accepted = await api.door.submit(request)
+    await _answer_accepted(api, resp, request, accepted)
+
+
+async def _answer_accepted(api: Runtime, resp: Response, request: acceptance.Request, accepted: Accepted) -> None:
+    if accepted.reused:
+        raise KeyReused("the Idempotency-Key came with another request before")
+    resp.set_headers({"Location": f"/v1/orders/{accepted.order_id}", "Retry-After": "1"})
+    if accepted.replayed:
+        resp.set_header("Idempotent-Replayed", "true")
+    if accepted.accepted_at is None or accepted.rejected:
+        view = await _read(api, accepted.order_id, None)
+        resp.set_header("ETag", _etag(view))
+        reading.answer(resp, _body(api, view), 202)
+        return
+    resp.set_header("ETag", '"1"')
+    url = _events_url(api, accepted.order_id)
+    at = clock.rfc3339(accepted.accepted_at)
+    reading.answer(resp, answers.accepted_body(accepted.order_id, request, at, url), 202)
+
+
+async def _selected(api: Runtime, caller: Caller) -> tuple[tuple[str, int], ...]:
+    items = await api.run(lambda: cart.read(api.resources.redis, caller.user_id))
+    lines = [(item.sku_id, item.quantity) for item in items if item.selected]
+    if not lines:
+        raise EmptyCart("nothing in the cart is selected")
+    return bodies.summed(lines)
+
+
+async def show(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
+    """The order; with `Prefer: wait` as soon as it changes."""
+    caller = api.tokens.caller(req)
+    number = reading.number(order_id, "order")
+    owner = None if caller.is_operator else caller.user_id
+    known = (req.get_header("If-None-Match") or "").removeprefix("W/").strip()
+    seconds = reading.wait_seconds(req)
+    if seconds:
+        view = await _wait(api, number, owner, known, seconds)
+        resp.set_header("Preference-Applied", f"wait={seconds}")
+    else:
+        view = await _read(api, number, owner)
+    resp.set_header("ETag", _etag(view))
+    if known and known == _etag(view):
+        resp.status = 304
+    else:
+        reading.answer(resp, _body(api, view))
+
+
+async def _wait(api: Runtime, order_id: int, owner: int | None, known: str, seconds: float) -> View:
+    """With an ETag: until the order differs from it; without: while it is accepted."""
+    deadline = time.monotonic() + seconds
+    with api.waiters.of(order_id) as waiter:
+        while True:
+            view = await _read(api, order_id, owner)
+            is_news = _etag(view) != known if known else view.status != "accepted"
+            left = deadline - time.monotonic()
+            if is_news or left <= 0:
+                return view
+            await waiter.newer(view.version, left)
+
+
+async def follow(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
+    """The order's changes as server-sent events; an event's id is the order's version."""
+    number = reading.number(order_id, "order")
+    owner = _stream_owner(api, req, number)
+    await _read(api, number, owner)
+    last = req.get_header("Last-Event-ID") or ""
+    known = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else 0
+    resp.set_header("Cache-Control", "no-store")
+    resp.sse = _stream(api, number, known)
+
+
+def _stream_owner(api: Runtime, req: Request, order_id: int) -> int | None:
+    token = req.get_param("token")
+    if token is not None:
+        if not api.tokens.opens_stream(order_id, token):
+            raise Unauthorized("the stream's token does not hold any more; take a new one from the order")
+        return None
+    caller = api.tokens.caller(req)
+    return None if caller.is_operator else caller.user_id
+
+
+async def _stream(api: Runtime, order_id: int, known: int) -> AsyncIterator[SSEvent | None]:
+    end = time.monotonic() + STREAM_SECONDS
+    with api.waiters.of(order_id) as waiter:
+        while time.monotonic() < end:
+            view = await _read(api, order_id, None)
+            if view.version > known:
+                yield _event(api, view)
+            known = max(known, view.version)
+            while time.monotonic() < end and not await waiter.newer(view.version, PING_SECONDS):
+                yield SSEvent(comment="still here")
+
+
+def _event(api: Runtime, view: View) -> SSEvent:
+    return SSEvent(data=msgspec.json.encode(_body(api, view)), event_id=str(view.version), retry=1000)
+
+
+async def list_own(api: Runtime, req: Request, resp: Response) -> None:
+    """The caller's orders, newest first."""
+    caller = api.tokens.caller(req)
+    status = req.get_param("status") or ""
+    if status and status not in get_args(bodies.Status):
+        raise Invalid("no such status", "status")
+    before, limit = reading.cursor(req, "cursor", orders.NEWEST_OF_ALL), reading.limit(req)
+    views = await api.transact(lambda c: orders.page(c, caller.user_id, status, before, limit))
+    following = str(views[-1].id) if len(views) == limit else None
+    reading.answer(resp, OrderPage([_body(api, view) for view in views], following))
+
+
+async def cancel(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
+    """Cancels for the buyer at once."""
+    caller = api.tokens.caller(req)
+    number = reading.number(order_id, "order")
+    await reading.json_body(req, bodies.Nothing)
+    owner = None if caller.is_operator else caller.user_id
+    asked, wakes = await api.transact(lambda connection: closing.cancel(connection, number, owner))
+    if asked:
+        api.doorbell.ring("query_payments", asked)
+    await api.changed(wakes)
+    await _answer(api, resp, number)
+
+
+async def ship(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
+    """The goods leave."""
+    api.tokens.operator(req)
+    number = reading.number(order_id, "order")
+    await reading.json_body(req, bodies.Nothing)
+    await api.changed(await api.transact(lambda connection: orders.ship(connection, number)))
+    await _answer(api, resp, number)
+
+
+async def complete(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
+    """The buyer has the goods."""
+    caller = api.tokens.caller(req)
+    number = reading.number(order_id, "order")
+    await reading.json_body(req, bodies.Nothing)
+    owner = None if caller.is_operator else caller.user_id
+    await api.changed(await api.transact(lambda connection: orders.complete(connection, number, owner)))
+    await _answer(api, resp, number)
+
+
+async def _answer(api: Runtime, resp: Response, order_id: int) -> None:
+    view = await _read(api, order_id, None)
+    resp.set_header("ETag", _etag(view))
+    reading.answer(resp, _body(api, view))
+
+
+async def _read(api: Runtime, order_id: int, owner: int | None) -> View:
+    view = await api.reads.submit(order_id)
+    if view is None or owner not in (None, view.user_id):
+        raise NotFound(f"there is no order {order_id}")
+    return view
+
+
+def _etag(view: View) -> str:
+    return f'"{view.version}"'
+
+
+def _events_url(api: Runtime, order_id: int) -> str:
+    return f"/v1/orders/{order_id}/events?token={api.tokens.stream_token(order_id)}"
+
+
+def _body(api: Runtime, view: View) -> OrderBody:
+    return answers.order_body(view, _events_url(api, view.id))

@@ -1,0 +1,74 @@
+"""Attempts to collect, as the buyer sees them."""
+
+from __future__ import annotations
+
+from falcon.asgi import Request, Response
+
+from api import answers, bodies, reading
+from api.answers import AttemptBody, PaymentList
+from api.runtime import Runtime
+from checkout import ledger, money, offers, orders
+from checkout.alipay.client import Done
+from checkout.db import Connection, transaction
+from checkout.errors import CheckoutError, NotPayable, Unavailable
+from checkout.ledger import Payment
+from checkout.offers import Asked, Offer
+
+
+async def make(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
+    """Hands out the live attempt of that method, or a new one."""
+    caller = api.tokens.caller(req)
+    number = reading.number(order_id, "order")
+    method = (await reading.json_body(req, bodies.PaymentRequest)).method
+    offer = await api.offers.submit(Asked(number, caller.user_id, method))
+    if isinstance(offer, CheckoutError):
+        raise offer
+    body = answers.payment_body(offer)
+    if method == "qr":
+        body.qr_code = await api.run(lambda: _qr_code(api, offer))
+    elif method == "app":
+        body.order_string = await api.run(lambda: api.resources.alipay.order_string(offer.payment, offer.pay_before))
+    else:
+        body.pay_url = await api.run(lambda: api.resources.alipay.pay_url(offer.payment, offer.pay_before))
+    reading.answer(resp, body, 201)
+
+
+def _qr_code(api: Runtime, offer: Offer) -> str:
+    """The stored code, or Alipay's; when its answer is unknown, the attempt stays watched and a next one is made."""
+    if offer.payment.qr_code is not None:
+        return offer.payment.qr_code
+    result = api.resources.alipay.precreate(offer.payment, offer.pay_before)
+    if not isinstance(result, Done):
+        raise Unavailable("Alipay has not given a code; ask again")
+    code = str(result.fields.get("qr_code", ""))
+    if not code:
+        raise NotPayable("Alipay gives no code for this order")
+    with transaction(api.resources.engine) as connection:
+        offers.keep_qr_code(connection, offer.payment, code)
+    return code
+
+
+async def list_of_order(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
+    """All attempts, oldest first."""
+    caller = api.tokens.caller(req)
+    number = reading.number(order_id, "order")
+    owner = None if caller.is_operator else caller.user_id
+
+    def read(connection: Connection) -> list[Payment]:
+        orders.find(connection, number, owner)
+        return ledger.attempts_of(connection, number)
+
+    reading.answer(resp, PaymentList([_attempt(payment) for payment in await api.transact(read)]))
+
+
+def _attempt(payment: Payment) -> AttemptBody:
+    return AttemptBody(
+        id=payment.id,
+        out_trade_no=payment.out_trade_no,
+        method=payment.method,
+        status=payment.status,
+        amount=money.yuan(payment.amount_fen),
+        refunded_amount=money.yuan(payment.refunded_fen),
+        trade_no=payment.trade_no,
+        kept=payment.kept,
+    )

@@ -1,0 +1,147 @@
+"""Errors as RFC 9457 `application/problem+json`, each with a stable `code`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import falcon
+import msgspec
+from falcon.asgi import Request, Response
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from structlog import get_logger
+
+from checkout import db
+from checkout.errors import CheckoutError, Invalid
+
+log = get_logger(__name__)
+
+TYPE = "application/problem+json"
+RETRY_SECONDS = 2
+
+_STATUS = {
+    "not_found": 404,
+    "invalid": 422,
+    "idempotency_key_reused": 422,
+    "empty_cart": 422,
+    "refund_exceeds_paid": 422,
+    "not_cancellable": 409,
+    "not_payable": 409,
+    "not_shippable": 409,
+    "not_completable": 409,
+    "not_refundable": 409,
+    "unavailable": 503,
+    "alipay_unknown": 503,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "bad_request": 400,
+    "body_too_large": 413,
+    "unsupported_media_type": 415,
+    "cart_full": 422,
+    "too_many_orders": 429,
+}
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 413: "body_too_large"}
+
+
+class BadRequest(CheckoutError):
+    """What cannot be read: JSON, headers, encodings."""
+
+    code = "bad_request"
+
+
+class Unauthorized(CheckoutError):
+    """No bearer, or one that does not hold."""
+
+    code = "unauthorized"
+
+
+class Forbidden(CheckoutError):
+    """The bearer lacks the scope."""
+
+    code = "forbidden"
+
+
+class TooLarge(CheckoutError):
+    """More than the service reads."""
+
+    code = "body_too_large"
+
+
+class WrongMediaType(CheckoutError):
+    """The body is not said to be what is expected."""
+
+    code = "unsupported_media_type"
+
+
+class TooManyOrders(CheckoutError):
+    """The user's rate at the door is used up."""
+
+    code = "too_many_orders"
+    retry = True
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """RFC 9457, with our `code`, and `errors` for what does not fit."""
+
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    errors: list[dict[str, str]] = []
+
+
+def write(resp: Response, problem: Problem) -> None:
+    resp.status = problem.status
+    resp.content_type = TYPE
+    resp.data = msgspec.json.encode(problem)
+
+
+def of(error: CheckoutError) -> Problem:
+    status = _STATUS.get(error.code, 500)
+    faults = [{"path": error.details["path"], "message": str(error)}] if isinstance(error, Invalid) else []
+    return Problem(error.code.replace("_", " "), status, error.code, str(error), faults)
+
+
+_FIELD = re.compile(r"field `([^`]+)`")
+_PATH = re.compile(r" - at `(?:key )?\$?([^`]*)`$")
+
+
+def misfit(error: msgspec.ValidationError) -> Invalid:
+    """The path of the fault, the unknown or missing member's own name included."""
+    message = str(error)
+    found, member = _PATH.search(message), _FIELD.search(message)
+    path = (found[1] if found else "").lstrip(".")
+    if member:
+        path = f"{path}.{member[1]}".lstrip(".")
+    return Invalid(_PATH.sub("", message), path or "$")
+
+
+async def on_checkout_error(_req: Request, resp: Response, error: CheckoutError, _params: dict[str, Any]) -> None:
+    problem = of(error)
+    if error.retry:
+        resp.set_header("Retry-After", str(RETRY_SECONDS))
+    if problem.status == 401:
+        resp.set_header("WWW-Authenticate", "Bearer")
+    write(resp, problem)
+
+
+async def on_database_error(req: Request, resp: Response, error: SQLAlchemyError, params: dict[str, Any]) -> None:
+    """A database that is away is a 503 for a while; a COMMIT whose outcome is unknown is one too."""
+    if isinstance(error, DBAPIError) and not db.is_passing(error):
+        await on_any_error(req, resp, error, params)
+        return
+    resp.set_header("Retry-After", str(RETRY_SECONDS))
+    write(resp, Problem("unavailable", 503, "unavailable", "the database is away; the same request may be sent again"))
+    log.warning("database_away", error=type(error).__name__)
+
+
+async def on_http_error(_req: Request, resp: Response, error: falcon.HTTPError, _params: dict[str, Any]) -> None:
+    for name, value in dict(error.headers or {}).items():
+        resp.set_header(name, value)
+    code = _HTTP_CODES.get(error.status_code, "bad_request" if error.status_code < 500 else "internal")
+    write(resp, Problem(error.title or code.replace("_", " "), error.status_code, code, error.description or ""))
+
+
+async def on_any_error(req: Request, resp: Response, error: Exception, _params: dict[str, Any]) -> None:
+    log.error("request_failed", method=req.method, path=req.path, exc_info=error)
+    write(resp, Problem("internal error", 500, "internal"))

@@ -1,0 +1,75 @@
+"""The one table of routes: Falcon's routing and the OpenAPI document both come from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from api import alipay, answers, bodies, cart, documents, events, health, metrics, orders, payments, refunds, skus
+
+Handler = Callable[..., Awaitable[None]]
+
+
+class Route(NamedTuple):
+    """One operation. `auth` is "user", "operator" or "" for everybody; `answers` maps a status to its body."""
+
+    method: str
+    path: str
+    handler: Handler
+    answers: dict[int, type[msgspec.Struct] | None]
+    auth: str = "user"
+    body: type[msgspec.Struct] | None = None
+    headers: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+    problems: tuple[int, ...] = ()
+
+    @property
+    def operation(self) -> str:
+        return f"{self.handler.__module__.removeprefix('api.')}_{self.handler.__name__}"
+
+    @property
+    def summary(self) -> str:
+        return (self.handler.__doc__ or "").strip().splitlines()[0]
+
+
+_KEYED = ("Idempotency-Key",)
+_NEVER: dict[int, Any] = {200: None}
+
+ROUTES = (
+    Route("POST", "/v1/orders", orders.place, {202: answers.OrderBody}, body=bodies.OrderRequest, headers=_KEYED,
+          problems=(429, 503)),
+    Route("GET", "/v1/orders", orders.list_own, {200: answers.OrderPage}, query=("status", "cursor", "limit")),
+    Route("GET", "/v1/orders/{order_id}", orders.show, {200: answers.OrderBody, 304: None},
+          headers=("Prefer", "If-None-Match"), problems=(404,)),
+    Route("GET", "/v1/orders/{order_id}/events", orders.follow, _NEVER, query=("token",), headers=("Last-Event-ID",),
+          problems=(404,)),
+    Route("POST", "/v1/orders/{order_id}/cancel", orders.cancel, {200: answers.OrderBody}, body=bodies.Nothing,
+          problems=(404, 409)),
+    Route("POST", "/v1/orders/{order_id}/ship", orders.ship, {200: answers.OrderBody}, auth="operator",
+          body=bodies.Nothing, problems=(404, 409)),
+    Route("POST", "/v1/orders/{order_id}/complete", orders.complete, {200: answers.OrderBody}, body=bodies.Nothing,
+          problems=(404, 409)),
+    Route("POST", "/v1/orders/{order_id}/payments", payments.make, {201: answers.PaymentBody},
+          body=bodies.PaymentRequest, problems=(404, 409, 503)),
+    Route("GET", "/v1/orders/{order_id}/payments", payments.list_of_order, {200: answers.PaymentList}, problems=(404,)),
+    Route("POST", "/v1/orders/{order_id}/refunds", refunds.make, {202: answers.RefundBody}, auth="operator",
+          body=bodies.RefundRequest, headers=_KEYED, problems=(404, 409)),
+    Route("GET", "/v1/orders/{order_id}/refunds", refunds.list_of_order, {200: answers.RefundList}, problems=(404,)),
+    Route("GET", "/v1/refunds/{refund_id}", refunds.show, {200: answers.RefundBody}, problems=(404,)),
+    Route("GET", "/v1/cart", cart.show, {200: answers.CartBody}, problems=(503,)),
+    Route("PUT", "/v1/cart/items/{sku_id}", cart.put, {200: answers.CartBody}, body=bodies.CartItemRequest,
+          problems=(404, 503)),
+    Route("DELETE", "/v1/cart/items/{sku_id}", cart.remove, {200: answers.CartBody}, problems=(404, 503)),
+    Route("GET", "/v1/skus", skus.page, {200: answers.SkuPage}, auth="", query=("cursor", "limit")),
+    Route("GET", "/v1/skus/{sku_id}", skus.show, {200: answers.SkuBody}, auth="", problems=(404,)),
+    Route("GET", "/v1/events", events.page, {200: answers.EventPage}, auth="operator", query=("after", "limit")),
+    Route("POST", "/v1/alipay/notify", alipay.hear, _NEVER, auth="", problems=(413,)),
+    Route("GET", "/v1/alipay/return", alipay.come_back, {302: None}, auth=""),
+    Route("GET", "/health/live", health.live, _NEVER, auth=""),
+    Route("GET", "/health/ready", health.ready, _NEVER, auth="", problems=(503,)),
+    Route("GET", "/metrics", metrics.show, _NEVER, auth="", problems=(401,)),
+    Route("GET", "/openapi.json", documents.openapi, _NEVER, auth=""),
+    Route("GET", "/docs", documents.page, _NEVER, auth=""),
+)  # fmt: skip # One operation a line or two reads better than one argument a line.

@@ -1,0 +1,123 @@
+"""What one API process holds: its batchers, waiters and doorbell, over the shop's resources."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from api.auth import Tokens
+from api.batching import Batcher
+from api.doorbell import Doorbell
+from api.waiting import Waiters
+from checkout import acceptance, catalog, events, notifies, offers, orders
+from checkout.acceptance import Accepted, Hint, Request
+from checkout.alipay.notify import Notify
+from checkout.catalog import Listed
+from checkout.db import Connection, transaction
+from checkout.errors import CheckoutError
+from checkout.offers import Asked, Offer
+from checkout.orders import View
+from checkout.resources import Resources
+from checkout.settings import Settings
+
+T = TypeVar("T")
+
+MOST_AT_THE_DOOR = 200
+MOST_READS = 500
+THREADS = 8
+BATCHERS = 5
+MOST_SUSPECTS = 10_000
+
+
+class Runtime:
+    """Made once per process; `start` and `stop` run in its event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.resources = Resources(settings, connections=THREADS + BATCHERS)
+        self.tokens = Tokens(settings.jwt_secret)
+        self.doorbell = Doorbell()
+        self.door: Batcher[Request, Accepted] = Batcher("door", self._accept, MOST_AT_THE_DOOR)
+        self.inbox: Batcher[Notify, bool] = Batcher("inbox", self._store, MOST_AT_THE_DOOR)
+        self.offers: Batcher[Asked, Offer | CheckoutError] = Batcher("offers", self._offer, MOST_AT_THE_DOOR)
+        self.reads: Batcher[int, View | None] = Batcher("reads", self._read, MOST_READS)
+        self.skus: Batcher[str, Listed | None] = Batcher("skus", self._find, MOST_READS)
+        self._suspects: set[str] = set()
+        self.waiters = Waiters(settings.redis_url, self._versions, self._suspect)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
+
+    async def start(self) -> None:
+        self.waiters.start()
+
+    async def stop(self) -> None:
+        await self.waiters.stop()
+        for batcher in (self.door, self.inbox, self.offers, self.reads, self.skus):
+            batcher.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.doorbell.close()
+        self.resources.close()
+
+    async def run(self, step: Callable[[], T]) -> T:
+        """Runs what blocks in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, step)
+
+    async def transact(self, step: Callable[[Connection], T]) -> T:
+        """Runs one transaction in a thread."""
+
+        def whole() -> T:
+            with transaction(self.resources.engine) as connection:
+                return step(connection)
+
+        return await self.run(whole)
+
+    async def changed(self, wakes: Sequence[tuple[int, int]]) -> None:
+        """Tells whoever waits, here and in other processes, after a commit."""
+        if wakes:
+            await self.run(lambda: events.wake(self.resources.redis, wakes))
+
+    def _accept(self, requests: Sequence[Request]) -> list[Accepted]:
+        with transaction(self.resources.engine) as connection:
+            accepted = acceptance.accept(connection, requests, Hint(self._suspects, self.resources.terms))
+        self._clear_suspicion(requests, accepted)
+        waiting = [answer.order_id for answer in accepted if not (answer.replayed or answer.rejected)]
+        if waiting:
+            self.doorbell.ring("place_orders", waiting)
+        return accepted
+
+    def _suspect(self, sku_ids: list[str]) -> None:
+        if len(self._suspects) < MOST_SUSPECTS:
+            self._suspects.update(sku_ids)
+
+    def _clear_suspicion(self, requests: Sequence[Request], accepted: Sequence[Accepted]) -> None:
+        """What was not refused has stock again, or never was the one that is gone."""
+        for request, answer in zip(requests, accepted, strict=True):
+            if self._suspects and not (answer.replayed or answer.rejected):
+                self._suspects.difference_update(sku_id for sku_id, _ in request.lines)
+
+    def _store(self, told: Sequence[Notify]) -> list[bool]:
+        with transaction(self.resources.engine) as connection:
+            ids, fits = notifies.store(connection, told)
+        self.doorbell.ring("apply_notifies", ids)
+        return fits
+
+    def _offer(self, asked: Sequence[Asked]) -> list[Offer | CheckoutError]:
+        with transaction(self.resources.engine) as connection:
+            offered, wakes = offers.make(connection, asked, self.settings.time_scale)
+        if wakes:  # Buyers need not wait for a Redis that is slow.
+            self._threads.submit(events.wake, self.resources.redis, wakes)
+        return offered
+
+    def _read(self, ids: Sequence[int]) -> list[View | None]:
+        with transaction(self.resources.engine) as connection:
+            views = orders.read(connection, ids)
+        return [views.get(order_id) for order_id in ids]
+
+    def _find(self, ids: Sequence[str]) -> list[Listed | None]:
+        with transaction(self.resources.engine) as connection:
+            found = catalog.find(connection, ids)
+        return [found.get(sku_id) for sku_id in ids]
+
+    async def _versions(self, ids: list[int]) -> dict[int, int]:
+        return await self.transact(lambda connection: orders.versions(connection, ids))
