@@ -1,0 +1,64 @@
+"""`checkout catalog` and `checkout stock`: what is sold, and how much of it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from checkout import catalog as catalogue
+from checkout import stock as stocks
+from checkout.db import transaction
+from ops.shell import data_dir_option, database
+
+# click would take -5 for an option.
+_NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
+
+
+@click.group()
+def catalog() -> None:
+    """What is sold."""
+
+
+@catalog.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@data_dir_option
+def load(file: Path, data_dir: Path) -> None:
+    """Load SKUs from FILE, a .csv with a header or a .json list.
+
+    Its members are sku_id, spu_id, title, price (yuan), stock and on_sale. Loading again updates all but the stock
+    of SKUs that are known.
+    """
+    if file.suffix not in (".csv", ".json"):
+        raise click.BadParameter("a .csv or a .json file is expected", param_hint="FILE")
+    items = catalogue.parse(file.read_bytes(), is_json=file.suffix == ".json")
+    with database(data_dir) as engine, transaction(engine) as connection:
+        added, updated = catalogue.load(connection, items)
+    click.echo(f"added {added}, updated {updated}")
+
+
+@click.group()
+def stock() -> None:
+    """How many units can be sold; each change is written down."""
+
+
+@stock.command(name="set", context_settings=_NEGATIVE_NUMBERS)
+@click.argument("sku")
+@click.argument("n", type=click.IntRange(min=0))
+@data_dir_option
+def set_units(sku: str, n: int, data_dir: Path) -> None:
+    """Make N units of SKU sellable."""
+    with database(data_dir) as engine, transaction(engine) as connection:
+        left = stocks.put(connection, sku, n)
+    click.echo(f"{sku} has {left}")
+
+
+@stock.command(name="add", context_settings=_NEGATIVE_NUMBERS)
+@click.argument("sku")
+@click.argument("n", type=int)
+@data_dir_option
+def add_units(sku: str, n: int, data_dir: Path) -> None:
+    """Add N sellable units of SKU; a negative N takes some away."""
+    with database(data_dir) as engine, transaction(engine) as connection:
+        left = stocks.add(connection, sku, n)
+    click.echo(f"{sku} has {left}")

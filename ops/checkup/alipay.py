@@ -1,0 +1,59 @@
+"""Our key pair, and what Alipay says to a signed question."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from checkout.alipay import keys
+from checkout.alipay.client import Refused, Unknown
+from checkout.errors import SettingsError
+from checkout.resources import Resources
+from checkout.settings import Settings
+from ops.checkup import Diagnosis
+
+FEWEST_BITS = 2048
+# It looks like one of ours, and no order has had it.
+NO_SUCH_TRADE = "20000101000000000000N1R0000000000"
+
+_CURES = {
+    "isv.invalid-signature": "upload the public half of CHECKOUT_ALIPAY_PRIVATE_KEY_FILE to Alipay's console",
+    "isv.invalid-app-id": "mend CHECKOUT_ALIPAY_APP_ID, or CHECKOUT_ALIPAY_GATEWAY_URL: the sandbox has its own apps",
+    "isv.invalid-timestamp": "let NTP set this machine's clock",
+    "isv.insufficient-isv-permissions": "sign the contract for this product in Alipay's console",
+}
+
+
+def key_pair(told: Settings) -> Diagnosis:
+    """Whether the files hold keys of the right kind, and ours signs what its public half verifies."""
+    try:
+        ours = keys.load(told).private
+    except SettingsError as error:
+        return Diagnosis("key pair", "fail", str(error))
+    signature = ours.sign(b"checkout", PKCS1v15(), SHA256())
+    ours.public_key().verify(signature, b"checkout", PKCS1v15(), SHA256())
+    if ours.key_size < FEWEST_BITS:
+        return Diagnosis("key pair", "warn", f"{ours.key_size} bits are few: make a pair of {FEWEST_BITS} for Alipay")
+    return Diagnosis("key pair", "ok", f"RSA of {ours.key_size} bits signs and verifies")
+
+
+def reachability(told: Settings) -> Diagnosis:
+    """Asks for a trade that does not exist: the right answer proves address, app id, both keys and the clock."""
+    with closing(Resources(told)) as resources:
+        answer = resources.alipay.query(NO_SUCH_TRADE)
+    if isinstance(answer, Refused) and answer.code == "TRADE_NOT_EXIST":
+        return Diagnosis("alipay", "ok", "it knows us, and we know it")
+    if isinstance(answer, Unknown):
+        return Diagnosis("alipay", "fail", f"{answer.why}: {_cure_of_silence(answer.why)}")
+    seen = f"{answer.code}: {answer.message}" if isinstance(answer, Refused) else "it knows a trade that cannot be"
+    code = answer.code if isinstance(answer, Refused) else ""
+    cure = _CURES.get(code, "see the code in Alipay's documentation")
+    return Diagnosis("alipay", "fail", f"{seen[:120]}; {cure}")
+
+
+def _cure_of_silence(why: str) -> str:
+    if "signature" in why:
+        return "CHECKOUT_ALIPAY_PUBLIC_KEY_FILE must hold Alipay's own public key, from its console"
+    return "see CHECKOUT_ALIPAY_GATEWAY_URL, and the network"

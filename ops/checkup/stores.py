@@ -1,0 +1,112 @@
+"""The database, its clock and schema, the carts' Redis and the brokers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from redis import Redis, RedisError, ResponseError
+from sqlalchemy.exc import DBAPIError
+
+from checkout import bus, db, schema
+from checkout.db import Connection, sql
+from checkout.settings import Settings
+from ops.checkup import Diagnosis
+from ops.shell import reason
+
+ANSWER_SECONDS = 3
+SKEW_SECONDS = 2.0
+LARGEST_SKEW_SECONDS = 30.0
+
+_NOW = sql("SELECT clock_timestamp()")
+_TOMORROW = sql("""
+    SELECT to_regclass('events_' || to_char(now() AT TIME ZONE 'UTC' + interval '1 day', 'YYYYMMDD')) IS NOT NULL
+""")
+_UNSENT = sql("""
+    SELECT now() - at FROM events WHERE id = (SELECT min(id) FROM events WHERE id > (SELECT published FROM relay))
+        AND at < now() - interval '10 seconds'
+""")
+
+
+def database(told: Settings) -> Iterator[Diagnosis]:
+    """Its clock, our schema, and whether the relay keeps up with the event log."""
+    engine = db.connect(told.database_url, size=1, statement_seconds=ANSWER_SECONDS)
+    try:
+        with engine.connect() as connection:
+            yield _clock(connection)
+            yield (found := _schema(connection))
+            if found.state != "fail":
+                yield _relay(connection)
+    except DBAPIError as error:
+        yield Diagnosis("database", "fail", f"{reason(error)}: start it, or mend CHECKOUT_DATABASE_URL")
+    finally:
+        engine.dispose()
+
+
+def _clock(connection: Connection) -> Diagnosis:
+    before = datetime.now(UTC)
+    its: datetime = connection.execute(_NOW).scalar_one()
+    after = datetime.now(UTC)
+    skew_seconds = (its - before - (after - before) / 2).total_seconds()
+    seen = f"the database's is {abs(skew_seconds):.2f} s {'before' if skew_seconds > 0 else 'behind'} this machine's"
+    if abs(skew_seconds) <= SKEW_SECONDS:
+        return Diagnosis("clock", "ok", seen)
+    state = "warn" if abs(skew_seconds) <= LARGEST_SKEW_SECONDS else "fail"
+    return Diagnosis("clock", state, f"{seen}: let NTP set both")
+
+
+def _schema(connection: Connection) -> Diagnosis:
+    if not schema.is_current(connection):
+        return Diagnosis("schema", "fail", "our tables are not there: run checkout migrate on an empty database")
+    if not connection.execute(_TOMORROW).scalar_one():
+        return Diagnosis("schema", "warn", "tomorrow has no partitions yet: see that beat and the workers run")
+    return Diagnosis("schema", "ok", "our tables are there, and tomorrow's partitions")
+
+
+def _relay(connection: Connection) -> Diagnosis:
+    age = connection.execute(_UNSENT).scalar()
+    if age is None:
+        return Diagnosis("relay", "ok", "no event has waited longer than 10 s to be sent")
+    cure = "see that beat, the workers of the queue default and the event broker run"
+    return Diagnosis("relay", "fail", f"events have waited for {age.total_seconds():.0f} s: {cure}")
+
+
+def carts(told: Settings) -> Diagnosis:
+    """The Redis of carts and wake-ups."""
+    return _redis("carts", told.redis_url, "buyers lose their carts")
+
+
+def brokers(told: Settings) -> Iterator[Diagnosis]:
+    """The broker of the tasks, and that of the events when it is another."""
+    yield _broker("broker", told.broker_url)
+    if told.events_url != told.broker_url:
+        yield _broker("events", told.events_url)
+
+
+def _broker(name: str, url: str) -> Diagnosis:
+    if url.startswith("redis"):
+        return _redis(name, url, "subscribers lose waiting events, and must read them from the log")
+    if bus.reachable(url):
+        return Diagnosis(name, "ok", "RabbitMQ answers, and its queues are durable")
+    return Diagnosis(name, "fail", "RabbitMQ does not answer: start it, or mend its address")
+
+
+def _redis(name: str, url: str, loss: str) -> Diagnosis:
+    try:
+        with Redis.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS) as redis:
+            redis.ping()
+            return _persistence(name, redis, loss)
+    except RedisError as error:
+        return Diagnosis(name, "fail", f"Redis does not answer ({error}): start it, or mend its address")
+
+
+def _persistence(name: str, redis: Redis, loss: str) -> Diagnosis:
+    try:
+        held = redis.config_get("appendonly", "maxmemory", "maxmemory-policy")
+    except ResponseError:
+        return Diagnosis(name, "warn", "Redis does not tell its configuration: see yourself that appendonly is yes")
+    if held["maxmemory"] != "0" and held["maxmemory-policy"] != "noeviction":
+        return Diagnosis(name, "fail", f"when Redis is full, {loss}: set maxmemory-policy noeviction")
+    if held["appendonly"] != "yes":
+        return Diagnosis(name, "warn", f"when Redis stops, {loss}: set appendonly yes")
+    return Diagnosis(name, "ok", "Redis answers, writes all down and evicts nothing")

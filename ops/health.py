@@ -1,0 +1,79 @@
+"""`checkout migrate`, `checkout audit` and `checkout stuck`: whether the database is right, and what needs a person."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from checkout import audit as auditing
+from checkout import clock, db, schema, settings
+from checkout import stuck as waiting
+from checkout.db import reading, transaction
+from ops.shell import data_dir_option, database, json_option, print_json, print_table
+
+AUDIT_STATEMENT_SECONDS = 600
+
+
+@click.command()
+@data_dir_option
+def migrate(data_dir: Path) -> None:
+    """Bring an empty database to the schema; ours is left as it is."""
+    with database(data_dir) as engine, transaction(engine) as connection:
+        if schema.is_current(connection):
+            click.echo("the schema is there")
+            return
+        schema.migrate(connection)
+    click.echo("the schema is new")
+
+
+class Time(click.ParamType[datetime]):
+    """An RFC 3339 instant, UTC when it names no offset."""
+
+    name = "time"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time like 2026-11-22T08:00:00Z", param, ctx)
+        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+@click.command()
+@data_dir_option
+@click.option("--since", type=Time(), help="Only orders accepted from then on, such as 2026-11-22T08:00:00Z.")
+@json_option
+def audit(data_dir: Path, since: datetime | None, as_json: bool) -> None:
+    """Prove the invariants in one read-only snapshot; status 1 when one is broken."""
+    engine = db.connect(
+        settings.database_url(data_dir), size=1, statement_seconds=AUDIT_STATEMENT_SECONDS, by_index=False
+    )
+    with reading(engine) as connection:
+        findings = auditing.run(connection, since)
+    engine.dispose()
+    is_whole = all(finding.ok for finding in findings)
+    if as_json:
+        print_json({"ok": is_whole, "checks": [finding._asdict() for finding in findings]})
+    else:
+        for finding in findings:
+            click.echo(f"{'ok' if finding.ok else 'breach':7} {finding.name:35} {finding.detail}")
+    sys.exit(0 if is_whole else 1)
+
+
+@click.command()
+@data_dir_option
+@json_option
+def stuck(data_dir: Path, as_json: bool) -> None:
+    """List the money and the orders that need a person."""
+    with database(data_dir) as engine, reading(engine) as connection:
+        found = waiting.find(connection)
+    if as_json:
+        print_json([matter._asdict() | {"since": clock.rfc3339(matter.since)} for matter in found])
+    elif found:
+        rows = [(m.kind, m.subject, clock.rfc3339(m.since), m.detail, m.cure) for m in found]
+        print_table(("kind", "subject", "since", "what is known", "what to do"), rows)
+    else:
+        click.echo("nothing is stuck")

@@ -1,0 +1,98 @@
+"""`checkout orders`: an operator's view of orders, and what he may do to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from api import answers, bodies
+from api.answers import OrderBody
+from api.auth import Tokens
+from checkout import closing
+from checkout import orders as kept
+from checkout.db import reading, transaction
+from checkout.orders import View
+from checkout.resources import Resources
+from ops.shell import ORDER_ID, data_dir_option, json_option, print_json, print_table, ring, shop, wake
+
+
+@click.group()
+def orders() -> None:
+    """Look at orders, cancel them, have them tried again."""
+
+
+@orders.command(name="list")
+@data_dir_option
+@click.option("--status", type=click.Choice(get_args(bodies.Status)), help="Only orders with this status.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at the most.")
+@json_option
+def newest(data_dir: Path, status: str | None, limit: int, as_json: bool) -> None:
+    """List everybody's orders, newest first."""
+    with shop(data_dir) as resources:
+        with reading(resources.engine) as connection:
+            views = kept.newest(connection, status or "", limit)
+        found = [_body(resources, view) for view in views]
+    if as_json:
+        print_json({"orders": found})
+    else:
+        columns = ("id", "user", "status", "reason", "total", "accepted", "items")
+        print_table(columns, [_row(view, body) for view, body in zip(views, found, strict=True)])
+
+
+@orders.command()
+@click.argument("order_id", metavar="ID", type=ORDER_ID)
+@data_dir_option
+@json_option
+def show(order_id: int, data_dir: Path, as_json: bool) -> None:
+    """Show one order."""
+    with shop(data_dir) as resources:
+        _show(resources, order_id, as_json)
+
+
+@orders.command()
+@click.argument("order_id", metavar="ID", type=ORDER_ID)
+@data_dir_option
+@json_option
+def cancel(order_id: int, data_dir: Path, as_json: bool) -> None:
+    """Cancel an order that is not paid; its stock returns when no payment can succeed any more."""
+    with shop(data_dir) as resources:
+        with transaction(resources.engine) as connection:
+            asked, versions = closing.cancel(connection, order_id, None)
+        if asked:
+            ring("query_payments", asked)
+        wake(resources, versions)
+        _show(resources, order_id, as_json)
+
+
+@orders.command()
+@click.argument("order_id", metavar="ID", type=ORDER_ID)
+@data_dir_option
+def retry(order_id: int, data_dir: Path) -> None:
+    """Have a parked order placed again."""
+    with shop(data_dir) as resources:
+        with transaction(resources.engine) as connection:
+            kept.retry(connection, order_id)
+        ring("place_order_alone", order_id)
+    click.echo(f"order {order_id} is tried again")
+
+
+def _show(resources: Resources, order_id: int, as_json: bool) -> None:
+    with reading(resources.engine) as connection:
+        view = kept.find(connection, order_id)
+    body = _body(resources, view)
+    if as_json:
+        print_json(body)
+    else:
+        print_table(("id", "user", "status", "reason", "total", "accepted", "items"), [_row(view, body)])
+
+
+def _body(resources: Resources, view: View) -> OrderBody:
+    token = Tokens(resources.settings.jwt_secret).stream_token(view.id)
+    return answers.order_body(view, f"/v1/orders/{view.id}/events?token={token}")
+
+
+def _row(view: View, body: OrderBody) -> tuple[object, ...]:
+    items = ", ".join(f"{line.quantity} × {line.title or line.sku_id}" for line in body.items)
+    return (body.id, view.user_id, body.status, body.reason or "", body.total_amount or "", body.accepted_at, items)

@@ -1,0 +1,40 @@
+"""`python -m ops.prepare`: brings the database to where the stack can start; `checkout up` runs it first.
+
+An empty database gets the schema, one with our schema gets its partitions, and an empty catalogue the sample.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from checkout import catalog, db, schema, settings, sweep
+from checkout.db import Connection, transaction
+from ops.shell import EXPECTED, reason
+
+SAMPLE = Path(__file__).with_name("sample.csv")
+
+
+def prepare(connection: Connection) -> None:
+    """Raises NotEmpty when somebody else's tables are there."""
+    if not schema.is_current(connection):
+        schema.migrate(connection)
+    sweep.turn_partitions(connection)
+    if not catalog.page(connection, after="", limit=1):
+        catalog.load(connection, catalog.parse(SAMPLE.read_bytes(), is_json=False))
+
+
+def main() -> int:
+    """Prepares the database that the environment names; the exit status."""
+    try:
+        engine = db.connect(settings.current().database_url, size=1)
+        with transaction(engine) as connection:
+            prepare(connection)
+    except EXPECTED as error:
+        sys.stderr.write(f"prepare: {reason(error)}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

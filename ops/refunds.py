@@ -1,0 +1,57 @@
+"""`checkout refunds`: money back, by an operator."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import click
+
+from api import answers
+from checkout import money
+from checkout import refunds as going_back
+from checkout.db import transaction
+from ops.shell import ORDER_ID, data_dir_option, json_option, print_json, print_table, ring, shop, wake
+
+
+class Yuan(click.ParamType[int]):
+    """An amount such as 1.00, as fen."""
+
+    name = "yuan"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            fen = money.fen(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if fen == 0:
+            self.fail("at least 0.01 is needed", param, ctx)
+        return fen
+
+
+@click.group()
+def refunds() -> None:
+    """Give money back."""
+
+
+@refunds.command()
+@click.argument("order_id", metavar="ID", type=ORDER_ID)
+@data_dir_option
+@click.option("--amount", "amount_fen", type=Yuan(), required=True, help="In yuan, such as 1.00.")
+@click.option("--reason", default="", help="Shown to the buyer.")
+@click.option("--key", help="An idempotency key; the same key again is the same refund.  [default: a fresh one]")
+@json_option
+def create(order_id: int, data_dir: Path, amount_fen: int, reason: str, key: str | None, as_json: bool) -> None:
+    """Refund a part, or the rest, of what was kept for the order ID."""
+    with shop(data_dir) as resources:
+        with transaction(resources.engine) as connection:
+            refund, versions = going_back.create(
+                connection, order_id, amount_fen, reason, key or secrets.token_urlsafe(16)
+            )
+        ring("send_refunds", [refund.id])
+        wake(resources, versions)
+    body = answers.refund_body(refund)
+    if as_json:
+        print_json(body)
+    else:
+        print_table(("refund", "payment", "amount", "status"), [(body.id, body.payment_id, body.amount, body.status)])

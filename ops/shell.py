@@ -1,0 +1,136 @@
+"""What all commands share: where the shop is, how an expected fault ends, how answers are printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from amqp.exceptions import AMQPError
+from kombu.exceptions import KombuError
+from redis import RedisError
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.exc import DBAPIError
+
+from checkout import db, events, settings
+from checkout.db import Engine
+from checkout.errors import CheckoutError, SettingsError
+from checkout.resources import Resources
+
+DATA_DIR = Path(".checkout")
+# Undefined table, column, function, type: the database has no schema of ours, or an older one.
+_NO_SCHEMA = ("42P01", "42703", "42883", "42704")
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DATA_DIR,
+    show_default=True,
+    help="Where `checkout up` keeps its addresses and secrets; CHECKOUT_* in the environment wins.",
+)
+ORDER_ID = click.IntRange(1, 2**63 - 1)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+EXPECTED = (CheckoutError, DBAPIError, RedisError, KombuError, AMQPError)
+
+
+class Commands(click.Group):
+    """Ends an expected fault with its reason on standard error and status 1; a misuse is click's, with 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EXPECTED as error:
+            raise click.ClickException(reason(error)) from error
+
+
+def reason(error: Exception) -> str:
+    """What a person needs to know of an expected fault; settings have a line for each that is wrong."""
+    if isinstance(error, SettingsError):
+        return _faults(error)
+    if isinstance(error, CheckoutError):
+        path = error.details.get("path", "$")
+        return str(error) if path == "$" else f"{path}: {error}"
+    if not isinstance(error, DBAPIError):
+        return f"the broker does not answer: {_first_line(error)}"
+    if db.sqlstate(error) in _NO_SCHEMA:
+        return f"the database lacks our schema ({_first_line(error.orig)}): run `checkout migrate` on an empty one"
+    if db.is_passing(error):
+        return f"the database does not answer: {_first_line(error.orig)}"
+    return f"the database refuses: {_first_line(error.orig)}"
+
+
+def _faults(error: SettingsError) -> str:
+    lines = str(error).replace("; CHECKOUT_", "\nCHECKOUT_")
+    if " is missing: " in lines:
+        lines += "\n(or name the --data-dir in which `checkout up` runs)"
+    return lines
+
+
+def _first_line(error: BaseException | None) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+@contextmanager
+def database(data_dir: Path) -> Iterator[Engine]:
+    """The shop's database, for commands that need nothing else. Raises SettingsError."""
+    engine = db.connect(settings.database_url(data_dir), size=1)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def shop(data_dir: Path) -> Iterator[Resources]:
+    """All that a worker of the shop has. Raises SettingsError."""
+    resources = Resources(settings.adopt(data_dir), connections=1)
+    try:
+        yield resources
+    finally:
+        resources.close()
+
+
+def ring(task: str, argument: Any) -> None:
+    """Rings for the workers, as the API does. Without a broker the scans find the work, a little later."""
+    from tasks.app import app  # Celery is only loaded by commands that ring.
+
+    try:
+        app.send_task(task, args=[argument], retry=False, ignore_result=True)
+    except (KombuError, OSError, RedisError, AMQPError):
+        click.echo("the broker does not answer; the workers find it by themselves", err=True)
+
+
+def wake(resources: Resources, versions: Sequence[tuple[int, int]]) -> None:
+    """Tells waiting frontends, after the commit."""
+    events.wake(resources.redis, versions)
+
+
+def print_json(answer: Any) -> None:
+    """Indented for the eye, UTF-8; msgspec's structs are what the API sends."""
+    click.echo(json.dumps(msgspec.to_builtins(answer), ensure_ascii=False, indent=2))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table that folds long cells, and stays wide when nobody looks at a terminal."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = 240
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    # What buyers and Alipay wrote must not steer the operator's terminal.
+    text = "" if value is None else str(value)
+    return "".join(character if character.isprintable() else " " for character in text)
