@@ -1,0 +1,113 @@
+"""The addresses and secrets of one stack: made at the first start, kept in its data directory, told to all commands."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from sandbox import ports
+from sandbox.alipay import keys
+from sandbox.postgres import Postgres
+from sandbox.valkey import Valkey
+
+PREFIX = "CHECKOUT_"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `checkout up` was asked for."""
+
+    data_dir: str
+    port: int
+    flower_port: int
+    alipay_port: int
+    pay_window: str
+    time_scale: float
+    verbose: bool
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What stays the same from start to start; a port changes when somebody else has taken it."""
+
+    jwt_secret: str
+    flower_password: str
+    valkey_password: str
+    valkey_port: int
+    shop_port: int
+
+
+class Environment:
+    """The `CHECKOUT_*` variables of one stack. What the caller's environment names wins over what is ours."""
+
+    def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
+        """Makes the data directory and what is kept in it, and writes `environment.json` for the other commands."""
+        self.data_dir = Path(options.data_dir)
+        self.kept = _keep(self.data_dir / "kept.json")
+        self._given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
+        self.postgres = Postgres(self.data_dir / "postgres")
+        self.valkey = Valkey(self.data_dir / "valkey", port=self.kept.valkey_port, password=self.kept.valkey_password)
+        self.variables = self._ours(options) | self._given | _asked(options)
+        write_private(self.data_dir / "environment.json", json.dumps(self.variables, indent=2))
+
+    def __getitem__(self, name: str) -> str:
+        """The value of CHECKOUT_`name`."""
+        return self.variables[PREFIX + name]
+
+    def is_ours(self, *names: str) -> bool:
+        """Whether the caller left at least one of these to us, so that our own server must run."""
+        return any(PREFIX + name not in self._given for name in names)
+
+    def _ours(self, options: Options) -> dict[str, str]:
+        shop = f"http://{ports.LOOPBACK}:{self.kept.shop_port}"
+        ours = {
+            "DATABASE_URL": self.postgres.url("checkout"),
+            "BROKER_URL": self.valkey.url(0),
+            "REDIS_URL": self.valkey.url(1),
+            "JWT_SECRET": self.kept.jwt_secret,
+            "FLOWER_BASIC_AUTH": f"operator:{self.kept.flower_password}",
+            "PUBLIC_URL": f"http://{ports.LOOPBACK}:{options.port}",
+            "SHOP_URL": shop,
+            "CORS_ORIGINS": shop,
+        }
+        if self.is_ours("ALIPAY_GATEWAY_URL"):
+            ours |= self._sandbox_merchant(options.alipay_port)
+        return {PREFIX + name: value for name, value in ours.items()}
+
+    def _sandbox_merchant(self, port: int) -> dict[str, str]:
+        merchant = keys.ensure(self.data_dir / "alipay")
+        return {
+            "ALIPAY_GATEWAY_URL": f"http://{ports.LOOPBACK}:{port}/gateway.do",
+            "ALIPAY_APP_ID": merchant.app_id,
+            "ALIPAY_SELLER_ID": merchant.seller_id,
+            "ALIPAY_PRIVATE_KEY_FILE": str(merchant.app_private_key_file),
+            "ALIPAY_PUBLIC_KEY_FILE": str(merchant.alipay_public_key_file),
+        }
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    beside = file.with_name(f".{file.name}.new")
+    beside.touch(mode=0o600)
+    beside.write_text(text)
+    beside.replace(file)
+
+
+def _asked(options: Options) -> dict[str, str]:
+    return {f"{PREFIX}PAY_WINDOW": options.pay_window, f"{PREFIX}TIME_SCALE": f"{options.time_scale:g}"}
+
+
+def _keep(file: Path) -> Kept:
+    kept = Kept(**json.loads(file.read_text())) if file.exists() else _new()
+    if not ports.is_free(kept.valkey_port):
+        kept = replace(kept, valkey_port=ports.free())
+    if not ports.is_free(kept.shop_port):
+        kept = replace(kept, shop_port=ports.free())
+    write_private(file, json.dumps(asdict(kept)))
+    return kept
+
+
+def _new() -> Kept:
+    jwt, flower, valkey = (secrets.token_urlsafe(32) for _ in range(3))
+    return Kept(jwt, flower, valkey, ports.free(), ports.free())

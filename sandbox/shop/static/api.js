@@ -1,0 +1,53 @@
+// The checkout API as this shop calls it. The shop's server signs the token; the browser never sees the secret.
+
+let session = null;
+
+export class ApiError extends Error {
+  constructor(status, problem) {
+    super(problem.detail || problem.title || `HTTP ${status}`);
+    this.status = status;
+    this.code = problem.code;
+  }
+
+  /** Whether the service has decided; otherwise the same request, with the same key, may be sent again. */
+  get isFinal() {
+    return this.status < 500 && this.status !== 429;
+  }
+}
+
+/** Signs in as that demo buyer, or as the one of the last visit. */
+export async function signIn(buyer = localStorage.getItem("buyer")) {
+  let answer = await fetch(`/session?buyer=${encodeURIComponent(buyer ?? "")}`);
+  if (answer.status === 404) answer = await fetch("/session");
+  session = await answer.json();
+  localStorage.setItem("buyer", session.buyer);
+  return session;
+}
+
+export const currentBuyer = () => session.buyer;
+export const address = (path) => session.api + path;
+
+async function send(method, path, body, headers) {
+  const options = { method, headers: { Authorization: `Bearer ${session.token}`, ...headers } };
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  try {
+    return await fetch(address(path), options);
+  } catch {
+    throw new ApiError(503, { detail: "暂时联系不上服务，请重试。 The service cannot be reached; try again." });
+  }
+}
+
+/** One call's JSON. Throws ApiError. A token that has run out is renewed once. */
+export async function call(method, path, body, headers = {}) {
+  let answer = await send(method, path, body, headers);
+  if (answer.status === 401) {
+    await signIn();
+    answer = await send(method, path, body, headers);
+  }
+  const said = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new ApiError(answer.status, said);
+  return said;
+}

@@ -1,0 +1,32 @@
+// One attempt to order has one Idempotency-Key, made once and kept until the service has answered: a double click,
+// a reload or a lost answer makes one order.
+
+import { ApiError, call, currentBuyer } from "./api.js";
+
+const place = () => `attempt ${currentBuyer()}`;
+
+function keyFor(request) {
+  const kept = JSON.parse(sessionStorage.getItem(place()) ?? "null");
+  if (kept && kept.request === request) return kept.key;
+  const key = crypto.randomUUID();
+  sessionStorage.setItem(place(), JSON.stringify({ key, request }));
+  return key;
+}
+
+/** Orders what is selected in the cart. Throws ApiError. */
+export async function orderFromCart(payMethod) {
+  const buyer = currentBuyer();
+  const body = {
+    from_cart: true,
+    pay_method: payMethod,
+    address: { recipient: `买家 ${buyer}`, phone: "13800000000", region: "上海市 黄浦区", detail: "示例路 1 号" },
+  };
+  try {
+    const order = await call("POST", "/v1/orders", body, { "Idempotency-Key": keyFor(JSON.stringify(body)) });
+    sessionStorage.removeItem(place());
+    return order;
+  } catch (error) {
+    if (error instanceof ApiError && error.isFinal) sessionStorage.removeItem(place());
+    throw error;
+  }
+}
