@@ -1,0 +1,101 @@
+"""`python -m bench`: measures the whole stack on this machine, beside its baselines, and audits it afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import click
+from rich.progress import Progress, TaskID
+
+from bench import growth, mixes, plot, report, soak, suite, verdicts, waiters
+from bench.stack import Stack, started
+
+# Nobody may meet the cap of unpaid orders, whatever a soak places.
+SOAK_USERS_PER_MINUTE = 20_000
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Shorter parts: under two minutes.")
+@click.option("--rows", type=click.IntRange(min=1), help="Instead: the cost of an order beside so many filled orders.")
+@click.option("--minutes", type=click.IntRange(min=2), help="Instead: hot-SKU load for so long.")
+@click.option("--waiters", "waiting", type=click.IntRange(min=100), help="Instead: so many frontends that wait.")
+def main(*, quick: bool, rows: int | None, minutes: int | None, waiting: int | None) -> None:
+    """Measure the stack: orders, reads, notifies, events; exit 1 when the audit afterwards finds a breach."""
+    if rows:
+        is_good = grow(rows, 5 if quick else 15)
+    elif minutes:
+        is_good = last(minutes)
+    elif waiting:
+        is_good = wait(waiting)
+    else:
+        is_good = compare(suite.QUICK if quick else suite.FULL)
+    sys.exit(0 if is_good else 1)
+
+
+def compare(plan: suite.Plan) -> bool:
+    """The table of ratios and percentiles."""
+    with report.progress() as bar, started(mixes.catalogue(), plan.users) as stack:
+        step = bar.add_task("", total=plan.steps)
+        found = suite.run(stack, plan, lambda text: bar.update(step, description=text, advance=1))
+        is_clean, said = audit(stack, bar, step)
+    rows, faults = verdicts.rows(found), verdicts.faults(found)
+    report.show_latencies(found)
+    report.show_lone(found)
+    report.show_cpu(found)
+    report.show(rows)
+    content = report.summary(found, rows) | {"audit_clean": is_clean, "faults": faults}
+    report.console.print(f"written: {report.keep('latest', content)}, {plot.draw(found)}")
+    return report.judge(faults, said, is_clean)
+
+
+def grow(rows: int, seconds: float) -> bool:
+    """Cost per order beside empty and beside filled tables."""
+    with report.progress() as bar, started(mixes.catalogue(), suite.FULL.users) as stack:
+        step = bar.add_task("", total=rows)
+        say = lambda text, done: bar.update(step, description=text, advance=done)  # noqa: E731 - shorter than a function
+        found = growth.measure(stack, rows, seconds, say)
+        is_clean, said = audit(stack, bar, step)
+    content = report.show_growth(found)
+    report.keep("growth", content | {"audit_clean": is_clean})
+    return report.judge([], said, is_clean)
+
+
+def last(minutes: int) -> bool:
+    """Whether the rate holds for minutes."""
+    users = max(suite.FULL.users, SOAK_USERS_PER_MINUTE * minutes)
+    with report.progress() as bar, started(mixes.catalogue(), users) as stack:
+        step = bar.add_task(f"one hot SKU, {minutes} minutes", total=None)
+        found = soak.measure(stack, minutes)
+        is_clean, said = audit(stack, bar, step)
+    faults = [f"left behind: {name}" for name in found.grown]
+    if found.share < soak.LEAST_SHARE:
+        faults.append(f"the last minute had {found.share:.0%} of the second's orders")
+    report.keep("soak", report.show_soak(found) | {"audit_clean": is_clean, "faults": faults})
+    return report.judge(faults, said, is_clean)
+
+
+def wait(count: int) -> bool:
+    """Many waiting frontends."""
+    waiters.allow_files(count)
+    with report.progress() as bar, started(mixes.catalogue(), suite.FULL.users) as stack:
+        step = bar.add_task(f"{count:,} waiting frontends", total=None)
+        found = waiters.measure(stack, count)
+        is_clean, said = audit(stack, bar, step)
+    faults = [f"{found.missed} waiters did not hear of their change"] if found.missed else []
+    report.keep("waiters", report.show_waiters(found) | {"audit_clean": is_clean, "faults": faults})
+    return report.judge(faults, said, is_clean)
+
+
+def audit(stack: Stack, bar: Progress, step: TaskID) -> tuple[bool, str]:
+    """`checkout audit` on the stack: whether it is clean, and what it says."""
+    bar.update(step, description="audit")
+    command = [sys.executable, "-P", "-m", "ops.main", "audit", f"--data-dir={stack.data_dir}"]
+    done: Any = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
+    bar.update(step, description="done")
+    return done.returncode == 0, done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    main()

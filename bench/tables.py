@@ -1,0 +1,101 @@
+"""`python -m bench.tables`: writes the tables of docs/performance.md anew from the results in `bench/results/`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from bench.report import RESULTS, SERVICES, shares
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
+
+
+def markdown(head: list[str], lines: list[list[object]]) -> str:
+    """A table; what stands in the columns behind the first one is right-aligned."""
+    rows: list[list[object]] = [[*head], ["---", *["---:"] * (len(head) - 1)], *lines]
+    return "\n".join("| " + " | ".join(str(cell).replace("\n", "<br>") for cell in row) + " |" for row in rows)
+
+
+def compared(found: dict[str, Any]) -> str:
+    head = list(found["table"][0])
+    return markdown(head, [[row[name] for name in head] for row in found["table"]])
+
+
+def latencies(found: dict[str, Any]) -> str:
+    head = ["mix", "load", "orders/s", "POST p50", "p95", "p99", "to placement p50", "p95", "p99"]
+    lines: list[list[object]] = [
+        [run["mix"], run["load"], run["orders_per_second"], *run["post_ms"].values(), *run["to_placement_ms"].values()]
+        for run in found["runs"]
+    ]
+    return markdown(head, lines)
+
+
+def stages(found: dict[str, Any]) -> str:
+    return markdown(["stage", "p50, ms"], [[name, took] for name, took in found["lone_stages_ms"].items()])
+
+
+def cpu(found: dict[str, Any]) -> str:
+    names = [*SERVICES, "others"]
+    lines: list[list[object]] = []
+    for title, used in found["cpu_us"].items():
+        parts = shares(used)
+        lines.append([title, *(f"{parts[name]:.0f}" for name in names), f"{sum(used.values()):.0f}"])
+    return markdown(["mix", *names, "all"], lines)
+
+
+def grown(found: dict[str, Any]) -> str:
+    head = ["mix", "empty orders/s", f"beside {found['rows']:,}", "ratio of cost"]
+    lines: list[list[object]] = [
+        [name, mix["empty"]["orders_per_second"], mix["filled"]["orders_per_second"], f"{mix['ratio']} ×"]
+        for name, mix in found["mixes"].items()
+    ]
+    return markdown(head, lines)
+
+
+def soaked(found: dict[str, Any]) -> str:
+    lines = [
+        [n, f"{count:,}", *(f"{used.get(name, 0):.0f}" for name in SERVICES)]
+        for n, (count, used) in enumerate(zip(found["minutes"], found["cpu_us"], strict=False), 1)
+    ]
+    return markdown(["minute", "orders", *(f"{name}, µs" for name in SERVICES)], lines)
+
+
+def waited(found: dict[str, Any]) -> str:
+    lines: list[list[object]] = [
+        ["waiting frontends", f"{found['count']:,}"],
+        ["memory of the API, each", f"{found['bytes_each'] / 1000:.1f} kB"],
+        ["transactions/s of the whole stack, nobody waiting", found["transactions_per_second_idle"]],
+        ["transactions/s, all waiting", found["transactions_per_second_waiting"]],
+        ["from a change to its waiter, p50 · p99", " · ".join(f"{found['heard_ms'][p]} ms" for p in ("p50", "p99"))],
+    ]
+    return markdown(["", ""], lines)
+
+
+# Name of the table in the document: result file and how it is written.
+_TABLES = {
+    "compared": ("latest", compared),
+    "latencies": ("latest", latencies),
+    "cpu": ("latest", cpu),
+    "growth": ("growth", grown),
+    "stages": ("latest", stages),
+    "soak": ("soak", soaked),
+    "waiters": ("waiters", waited),
+}
+
+
+def main() -> None:
+    """Replaces what stands between `<!-- NAME -->` and `<!-- end -->`."""
+    text = DOCUMENT.read_text()
+    for name, (file, write) in _TABLES.items():
+        result = RESULTS / f"{file}.json"
+        if result.exists():
+            table = write(json.loads(result.read_text()))
+            between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+            text = between.sub(lambda match, table=table: f"{match[1]}\n{table}\n\n{match[2]}", text)  # type: ignore[misc] # A default keeps this round's table.
+    DOCUMENT.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
