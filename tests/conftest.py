@@ -1,0 +1,179 @@
+"""Real parts for every test: a database cloned from a migrated template, a broker of its own, real RSA keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import pytest
+from redis import Redis
+
+from checkout import db, schema
+from checkout.db import Engine
+from checkout.db import transaction as in_transaction
+from checkout.resources import Resources
+from checkout.settings import Settings, parse
+from sandbox import postgres, valkey
+from sandbox.alipay import keys as alipay_keys
+from sandbox.alipay.keys import Keys
+from sandbox.postgres import Postgres
+from sandbox.valkey import Valkey
+from tests.client import Client, serving
+from tests.databases import TEMPLATE, Databases
+
+SECRET = "a secret for tests, longer than the 32 bytes of HS256 and the 64 of HS512"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """A temporary PostgreSQL, for the whole run."""
+    with postgres.temporary_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(server: Postgres) -> str:
+    """The database that every test's own is a copy of."""
+    engine = db.connect(postgres.create_database(server.url(), TEMPLATE))
+    with in_transaction(engine) as connection:
+        schema.migrate(connection)
+    engine.dispose()
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def databases(server: Postgres, template: str) -> Databases:
+    assert template == TEMPLATE
+    return Databases(server)
+
+
+@pytest.fixture
+def database_url(server: Postgres, databases: Databases) -> Iterator[str]:
+    """An empty, migrated database for one test."""
+    name = databases.take()
+    yield server.url(name)
+    databases.give_back(name)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    made = db.connect(database_url, size=8)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[Valkey]:
+    """A temporary Valkey, for the whole run: broker in database 0, carts in database 1."""
+    with valkey.temporary_server() as running:
+        yield running
+
+
+@pytest.fixture
+def broker(valkey_server: Valkey) -> Valkey:
+    """The Valkey with nothing in it but Celery's own queue bindings, which its connections take for declared."""
+    with Redis.from_url(valkey_server.url(0)) as redis:
+        left = [key for key in cast("list[bytes]", redis.keys()) if not key.startswith(b"_kombu.binding.")]
+        if left:
+            redis.delete(*left)
+        redis.execute_command("SELECT", 1)
+        redis.flushdb()
+    return valkey_server
+
+
+@pytest.fixture(scope="session")
+def alipay_sides(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """The key files of the merchant and of the pretended Alipay."""
+    return alipay_keys.ensure(tmp_path_factory.mktemp("alipay-keys"))
+
+
+@pytest.fixture
+def environment(database_url: str, broker: Valkey, alipay_sides: Keys) -> dict[str, str]:
+    """What the processes of one shop are told."""
+    return _environment(database_url, broker, alipay_sides)
+
+
+def _environment(database_url: str, broker: Valkey, alipay_sides: Keys) -> dict[str, str]:
+    return {
+        "CHECKOUT_DATABASE_URL": database_url,
+        "CHECKOUT_BROKER_URL": broker.url(0),
+        "CHECKOUT_REDIS_URL": broker.url(1),
+        "CHECKOUT_JWT_SECRET": SECRET,
+        "CHECKOUT_PUBLIC_URL": "http://127.0.0.1:8000",
+        "CHECKOUT_SHOP_URL": "http://127.0.0.1:8001",
+        "CHECKOUT_ALIPAY_APP_ID": alipay_sides.app_id,
+        "CHECKOUT_ALIPAY_SELLER_ID": alipay_sides.seller_id,
+        "CHECKOUT_ALIPAY_GATEWAY_URL": "http://127.0.0.1:9/gateway.do",  # Nobody answers there.
+        "CHECKOUT_ALIPAY_PRIVATE_KEY_FILE": str(alipay_sides.app_private_key_file),
+        "CHECKOUT_ALIPAY_PUBLIC_KEY_FILE": str(alipay_sides.alipay_public_key_file),
+    }
+
+
+@pytest.fixture
+def settings(environment: dict[str, str]) -> Settings:
+    return parse(environment)
+
+
+@pytest.fixture
+def resources(settings: Settings) -> Iterator[Resources]:
+    made = Resources(settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def redis(settings: Settings) -> Iterator[Redis]:
+    """Where the carts are."""
+    with Redis.from_url(settings.redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def in_process(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """This process becomes a worker or an API of the test's shop; call it with changes of the environment, if any."""
+    from checkout import settings as reader
+    from tasks import app as worker
+    from tasks import events as relaying
+
+    def become(**changes: str) -> None:
+        for name, value in {**environment, **changes}.items():
+            monkeypatch.setenv(name, value)
+        reader.current.cache_clear()
+        worker.resources.cache_clear()
+        relaying.bus.cache_clear()
+
+    become()
+    yield become
+    if worker.resources.cache_info().currsize:
+        worker.resources().close()
+    reader.current.cache_clear()
+    worker.resources.cache_clear()
+    relaying.bus.cache_clear()
+
+
+@pytest.fixture
+def client(settings: Settings, in_process: Callable[..., None]) -> Iterator[Client]:
+    """The API, in this process."""
+    del in_process  # The doorbell's Celery application reads the environment.
+    with serving(settings) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def shared_settings(server: Postgres, template: str, valkey_server: Valkey, alipay_sides: Keys) -> Settings:
+    """One shop for all tests that change nothing in it."""
+    url = postgres.create_database(server.url(), "shared", template=template)
+    return parse(_environment(url, valkey_server, alipay_sides))
+
+
+@pytest.fixture(scope="session")
+def shared_engine(shared_settings: Settings) -> Iterator[Engine]:
+    made = db.connect(shared_settings.database_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared_client(shared_settings: Settings) -> Iterator[Client]:
+    with serving(shared_settings) as made:
+        yield made

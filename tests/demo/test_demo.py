@@ -1,0 +1,79 @@
+"""`checkout demo`: real stories on a real stack, and an exit status that can be believed."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from checkout import settings
+from ops.demo import run_demo
+from ops.demo.shop import Shop
+from ops.demo.stories import Story, buys_what_is_in_the_cart, clicks_twice
+from ops.demo.timeline import Record
+from sandbox import process
+
+# Each process compiles all that it imports where writing bytecode is forbidden.
+_BYTECODE = {
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir(), f"checkout-bytecode-{os.geteuid()}")),
+}
+
+
+@pytest.mark.timeout(200)
+def test_the_demo_holds_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    own = {name: value for name, value in settings.environment().items() if name != "COLUMNS"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "ops.main", "demo"],
+        env=own | _BYTECODE | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every step held" in done.stdout
+    assert "✗" not in done.stdout
+    assert "\x1b" not in done.stdout
+    assert max(map(cell_len, done.stdout.splitlines())) <= 80
+    assert not list(tmp_path.iterdir())
+    mark = str(tmp_path)
+    assert not [pid for pid in process.everyone() if any(mark in value for value in process.variables(pid))]
+
+
+@pytest.mark.timeout(150)
+def test_a_broken_expectation_makes_it_fail_and_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in _BYTECODE.items():
+        monkeypatch.setenv(name, value)
+
+    def with_a_fault(shop: Shop, record: Record) -> None:
+        shop.alipay.arm("notify_lost")
+        buys_what_is_in_the_cart(shop, record)
+
+    stories = (Story("A fault too many", with_a_fault, ("alipay-gateway",)), Story("A double click", clicks_twice))
+    assert run_demo(keep=False, data_dir=tmp_path / "data", stories=stories) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "✗ waited 8 s for a notify that is acknowledged; there is lost" in said
+    assert "✓ orders that the buyer has: 1" in said
+    assert "logs/alipay-gateway.log" in said
+    assert "not every step held" in said
+
+
+def test_an_expectation_says_what_was_expected_and_what_was_seen() -> None:
+    record = Record()
+    record.expect("orders", 1, 1)
+    assert record.held
+    record.expect("orders", 1, 2)
+    assert not record.held
+    assert [(line.mark, line.text) for line in record.lines] == [("✓", "orders: 1"), ("✗", "orders: expected 1, saw 2")]
+
+
+def test_a_directory_with_something_in_it_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "something").touch()
+    assert run_demo(keep=False, data_dir=tmp_path) == 2
+    assert "is not empty" in capsys.readouterr().err

@@ -1,0 +1,56 @@
+"""The demo shop's own server: pages for everybody, tokens for the demo buyers alone."""
+
+import falcon.testing
+import pytest
+
+from api.auth import Tokens
+from checkout import settings
+from sandbox.alipay import keys
+from sandbox.shop.app import STATIC, create_app
+
+_SECRET = "a secret that only this test knows"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> falcon.testing.TestClient:
+    merchant = keys.ensure(tmp_path_factory.mktemp("merchant"))
+    values = {
+        "DATABASE_URL": "postgresql+psycopg2://nobody@127.0.0.1/nothing",
+        "BROKER_URL": "redis://127.0.0.1:1",
+        "REDIS_URL": "redis://127.0.0.1:1",
+        "JWT_SECRET": _SECRET,
+        "PUBLIC_URL": "http://127.0.0.1:8000",
+        "ALIPAY_APP_ID": merchant.app_id,
+        "ALIPAY_SELLER_ID": merchant.seller_id,
+        "ALIPAY_PRIVATE_KEY_FILE": str(merchant.app_private_key_file),
+        "ALIPAY_PUBLIC_KEY_FILE": str(merchant.alipay_public_key_file),
+    }
+    config = settings.parse({settings.PREFIX + name: value for name, value in values.items()})
+    return falcon.testing.TestClient(create_app(config))
+
+
+@pytest.mark.parametrize("path", ["/", "/orders/17"])
+def test_the_page_may_talk_to_its_own_server_and_the_api_only(shop: falcon.testing.TestClient, path: str) -> None:
+    answer = shop.simulate_get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'self'; connect-src 'self' http://127.0.0.1:8000;")
+
+
+def test_every_file_is_served_and_names_no_other_host(shop: falcon.testing.TestClient) -> None:
+    for file in STATIC.iterdir():
+        assert shop.simulate_get(f"/static/{file.name}").status_code == 200
+        assert "http://" not in file.read_text().replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_demo_buyer_gets_a_token_that_is_no_operators(shop: falcon.testing.TestClient) -> None:
+    session = shop.simulate_get("/session", params={"buyer": "1002"}).json
+    request = falcon.testing.create_asgi_req(headers={"Authorization": f"Bearer {session['token']}"})
+    caller = Tokens(_SECRET).caller(request)
+    assert (caller.user_id, caller.is_operator) == (1002, False)
+    assert session["api"] == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize("buyer", ["1", "1001 ", "operator"])
+def test_nobody_else_gets_a_token(shop: falcon.testing.TestClient, buyer: str) -> None:
+    assert shop.simulate_get("/session", params={"buyer": buyer}).status_code == 404

@@ -1,0 +1,170 @@
+"""What tests start from, by keywords: a SKU, an accepted or placed order, an attempt, what Alipay says of it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from checkout import acceptance, catalog, money, notifies, offers, payments, placement
+from checkout.acceptance import Address, Request
+from checkout.allocation import Terms
+from checkout.catalog import Item
+from checkout.db import Connection, Engine, sql, transaction
+from checkout.errors import CheckoutError
+from checkout.ledger import Payment
+from checkout.offers import Asked, Offer
+from checkout.payments import Applied, Rules, Trade
+
+TERMS = Terms(pay_window_seconds=1800, freight_fen=1000, free_freight_from_fen=0, max_open_orders=20)
+RULES = Rules(reinstate=True)
+ADDRESS = Address(recipient="李雷", phone="13800000000", region="上海市 徐汇区", detail="某路 1 号")
+
+_numbers = itertools.count(1)
+
+
+def a_sku(
+    engine: Engine, sku_id: str = "1", *, stock: int = 5, price: str = "10.00", spu_id: str = "1", on_sale: bool = True
+) -> str:
+    """A SKU of the catalogue, with that much to sell."""
+    with transaction(engine) as connection:
+        catalog.load(connection, [Item(sku_id, spu_id, f"SKU {sku_id}", price, stock, on_sale)])
+    return sku_id
+
+
+def a_request(
+    user_id: int = 1,
+    key: str | None = None,
+    lines: dict[str, int] | None = None,
+    *,
+    from_cart: bool = False,
+    pay_method: str = "alipay",
+    expected_total: str | None = None,
+    remark: str = "",
+) -> Request:
+    """A normalised request; without a key it has one of its own."""
+    return Request(
+        user_id=user_id,
+        key=key or f"key-{next(_numbers)}",
+        lines=tuple(sorted((lines or {"1": 1}).items())),
+        from_cart=from_cart,
+        pay_method=pay_method,
+        address=ADDRESS,
+        remark=remark,
+        expected_total_fen=money.fen(expected_total) if expected_total else None,
+    )
+
+
+def an_order(engine: Engine, **request: Any) -> int:
+    """The id of an accepted order."""
+    with transaction(engine) as connection:
+        return acceptance.accept(connection, [a_request(**request)])[0].order_id
+
+
+def many_orders(engine: Engine, count: int, **request: Any) -> list[int]:
+    """The ids of accepted orders of as many users, accepted in one batch."""
+    requests = [a_request(user_id=user_id, **request) for user_id in range(1, count + 1)]
+    with transaction(engine) as connection:
+        return [accepted.order_id for accepted in acceptance.accept(connection, requests)]
+
+
+def placed(engine: Engine, *, terms: Terms = TERMS, **request: Any) -> int:
+    """The id of an order that a worker has placed, or rejected."""
+    order_id = an_order(engine, **request)
+    placement.run(engine, [order_id], terms)
+    return order_id
+
+
+def an_attempt(engine: Engine, order_id: int, method: str = "page", *, time_scale: float = 1) -> Payment:
+    """An attempt in the buyer's hands."""
+    with transaction(engine) as connection:
+        user_id = connection.execute(sql("SELECT user_id FROM orders WHERE id = :id"), {"id": order_id}).scalar_one()
+        return offer(connection, Asked(order_id, user_id, method), time_scale).payment
+
+
+def offer(connection: Connection, asked: Asked, time_scale: float = 1) -> Offer:
+    """What one buyer gets. Raises NotFound and NotPayable."""
+    [answer], _ = offers.make(connection, [asked], time_scale)
+    if isinstance(answer, CheckoutError):
+        raise answer
+    return answer
+
+
+def a_trade(payment: Payment, status: str = "TRADE_SUCCESS", **said: Any) -> Trade:
+    """What Alipay says of the attempt."""
+    told: dict[str, Any] = {
+        "out_trade_no": payment.out_trade_no,
+        "trade_no": f"2026{payment.order_id:018d}{payment.n:06d}",
+        "status": status,
+        "total_fen": payment.amount_fen,
+    }
+    return Trade(**told | said)
+
+
+def told(engine: Engine, *trades: Trade, rules: Rules = RULES) -> Applied:
+    """Alipay's word is applied."""
+    with transaction(engine) as connection:
+        return payments.apply(connection, trades, rules)
+
+
+def paid(engine: Engine, **request: Any) -> int:
+    """The id of an order that the buyer has paid."""
+    order_id = placed(engine, **request)
+    told(engine, a_trade(an_attempt(engine, order_id)))
+    return order_id
+
+
+def row(engine: Engine, table: str, **where: Any) -> Any:
+    """The one row of a table."""
+    return rows(engine, table, **where)[0]
+
+
+def rows(engine: Engine, table: str, **where: Any) -> list[Any]:
+    """The rows of a table in which the columns have these values."""
+    condition = " AND ".join(f"{name} = :{name}" for name in where) or "true"
+    with transaction(engine) as connection:
+        return list(connection.execute(sql(f"SELECT * FROM {table} WHERE {condition} ORDER BY 1, 2"), where))
+
+
+def order(engine: Engine, order_id: int) -> Any:
+    return row(engine, "orders", id=order_id)
+
+
+def attempts(engine: Engine, order_id: int) -> list[Any]:
+    return rows(engine, "payments", order_id=order_id)
+
+
+def stock_of(engine: Engine, sku_id: str = "1") -> int:
+    stock: int = row(engine, "skus", id=sku_id).stock
+    return stock
+
+
+def topics(engine: Engine, subject: int | str) -> list[str]:
+    """The routing keys of an order's events (its id is an int) or of a SKU's (a str), in their order."""
+    found = rows(engine, "events", subject=str(subject))
+    of_sku = isinstance(subject, str)
+    return [e.topic for e in sorted(found, key=lambda e: e.id) if e.topic.startswith("stock.") == of_sku]
+
+
+_MOVE_ORDER = """
+    UPDATE orders SET accepted_at = accepted_at - t, placed_at = placed_at - t, pay_before = pay_before - t,
+        closing_at = closing_at - t, paid_at = paid_at - t, closed_at = closed_at - t
+    FROM (SELECT make_interval(secs => :seconds) AS t) AS passed WHERE id = :id
+"""
+_MOVE_PAYMENTS = """
+    UPDATE payments SET created_at = created_at - t, due_at = due_at - t, offered_at = offered_at - t,
+        payable_until = payable_until - t, paid_at = paid_at - t, closed_at = closed_at - t
+    FROM (SELECT make_interval(secs => :seconds) AS t) AS passed WHERE order_id = :id
+"""
+
+
+def time_passes(engine: Engine, order_id: int, *, minutes: float) -> None:
+    """The database's clock decides, so time passes by moving the order into the past."""
+    with transaction(engine) as connection:
+        for statement in (_MOVE_ORDER, _MOVE_PAYMENTS):
+            connection.execute(sql(statement), {"id": order_id, "seconds": minutes * 60})
+
+
+def waiting_notifies(engine: Engine) -> list[int]:
+    """The notifies that are stored and not applied yet."""
+    with transaction(engine) as connection:
+        return notifies.waiting(connection, -60, 1000)

@@ -1,0 +1,1 @@
+"""The local Alipay, driven over real HTTP by python-alipay-sdk as published."""

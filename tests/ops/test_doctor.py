@@ -1,0 +1,156 @@
+"""The doctor finds each part that is not fit, and names the cure."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from redis import Redis
+
+from checkout.db import Engine, transaction
+from checkout.settings import Settings, parse
+from ops.checkup import Diagnosis, alipay, stores
+from ops.checkup.workers import workers
+from sandbox import ports, postgres
+from sandbox.alipay.keys import Keys
+from sandbox.postgres import Postgres
+from sandbox.valkey import Valkey
+from tests.factories import a_sku
+from tests.gateway.process import LocalAlipay
+from tests.ops.command import Command, in_a_process
+from tests.processes import eventually, process
+
+
+@pytest.fixture(scope="module")
+def gateway(alipay_sides: Keys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAlipay]:
+    """A local Alipay that knows the merchant's key."""
+    directory = tmp_path_factory.mktemp("alipay-gateway")
+    shutil.copytree(alipay_sides.directory, directory, dirs_exist_ok=True)
+    running = LocalAlipay(directory, 1)
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def reached(environment: dict[str, str], gateway: LocalAlipay) -> dict[str, str]:
+    """The environment of a shop whose Alipay answers."""
+    return environment | {"CHECKOUT_ALIPAY_GATEWAY_URL": gateway.gateway_url}
+
+
+@pytest.fixture
+def foreign_key(tmp_path: Path) -> Path:
+    """A directory with a key pair that nobody knows."""
+    key = rsa.generate_private_key(65537, 2048)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "private.pem").write_bytes(private)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "public.pem").write_bytes(public)
+    return tmp_path
+
+
+def states(found: Iterator[Diagnosis]) -> dict[str, str]:
+    return {diagnosis.name: diagnosis.state for diagnosis in found}
+
+
+def test_a_shop_at_work_is_well(reached: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    command = ("celery", "-A", "tasks.app", "worker", "-P", "threads", "-c", "3", "-B", "-s", f"{tmp_path}/beat")
+    with process(*command, "--loglevel=INFO", environment=reached, log=log):
+        eventually(lambda: "ready" in log.read_text(), "the worker is ready")
+        done = in_a_process("doctor", "--json", environment=reached)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["ok"], done.stderr) == (0, True, "")
+    assert {check["name"]: check["state"] for check in told["checks"]} == dict.fromkeys(
+        ("configuration", "key pair", "clock", "schema", "relay", "carts", "broker", "workers", "beat", "alipay"), "ok"
+    )
+
+
+def test_wrong_settings_end_the_visit(environment: dict[str, str]) -> None:
+    done = in_a_process("doctor", environment=environment | {"CHECKOUT_PAY_WINDOW": "soon"})
+    assert done.returncode == 1
+    assert done.stdout == "fail  configuration  CHECKOUT_PAY_WINDOW is wrong: set a duration like 30m\n"
+
+
+def test_without_workers_the_queues_are_named(checkout: Command) -> None:
+    del checkout  # This process has the shop's environment.
+    served, beat = workers()
+    assert (served.state, "-Q orders,alipay,default" in served.detail) == ("fail", True)
+    assert beat.state == "warn"
+
+
+def test_a_database_that_is_away_or_empty(environment: dict[str, str], server: Postgres) -> None:
+    away = f"postgresql+psycopg2://nobody@127.0.0.1:{ports.free()}/x"
+    assert states(stores.database(parse(environment | {"CHECKOUT_DATABASE_URL": away}))) == {"database": "fail"}
+    empty = postgres.create_database(server.url(), "doctors_empty")
+    found = list(stores.database(parse(environment | {"CHECKOUT_DATABASE_URL": empty})))
+    assert states(iter(found)) == {"clock": "ok", "schema": "fail"}
+    assert "checkout migrate" in found[-1].detail
+    postgres.drop_database(server.url(), "doctors_empty")
+
+
+def test_days_without_partitions_and_events_that_wait(engine: Engine, settings: Settings) -> None:
+    a_sku(engine)
+    with transaction(engine) as connection:
+        connection.exec_driver_sql("UPDATE events SET at = at - interval '11 seconds'")
+        connection.exec_driver_sql("SELECT drop_partitions('events', current_date + 30)")
+        connection.exec_driver_sql(
+            "INSERT INTO events (at, topic, subject, sequence, data) VALUES "
+            "(now() - interval '11 seconds', 'order.placed', '1', 1, '{}')"
+        )
+    assert states(stores.database(settings)) == {"clock": "ok", "schema": "warn", "relay": "fail"}
+
+
+def test_a_redis_that_forgets_or_evicts(settings: Settings, broker: Valkey) -> None:
+    assert states(stores.brokers(settings)) == {"broker": "ok"}
+    with Redis.from_url(broker.url(0)) as redis:
+        try:
+            redis.config_set("appendonly", "no")
+            assert stores.carts(settings).state == "warn"
+            redis.config_set("maxmemory", "1gb")
+            redis.config_set("maxmemory-policy", "allkeys-lru")
+            assert stores.carts(settings).detail.endswith("set maxmemory-policy noeviction")
+        finally:
+            redis.config_set("maxmemory", "0")
+            redis.config_set("maxmemory-policy", "noeviction")
+            redis.config_set("appendonly", "yes")
+
+
+def test_brokers_that_are_away(environment: dict[str, str]) -> None:
+    away = {
+        "CHECKOUT_BROKER_URL": f"amqp://guest:hush@127.0.0.1:{ports.free()}//",
+        "CHECKOUT_EVENTS_URL": f"redis://:hush@127.0.0.1:{ports.free()}/0",
+    }
+    found = list(stores.brokers(parse(environment | away)))
+    assert states(iter(found)) == {"broker": "fail", "events": "fail"}
+    assert not any("hush" in diagnosis.detail for diagnosis in found)
+
+
+def test_our_own_key_instead_of_alipays(environment: dict[str, str], foreign_key: Path) -> None:
+    mixed_up = {
+        "CHECKOUT_ALIPAY_PRIVATE_KEY_FILE": str(foreign_key / "private.pem"),
+        "CHECKOUT_ALIPAY_PUBLIC_KEY_FILE": str(foreign_key / "public.pem"),
+    }
+    found = alipay.key_pair(parse(environment | mixed_up))
+    assert (found.state, "take Alipay's from the console" in found.detail) == ("fail", True)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "cure"),
+    [
+        ("ALIPAY_PRIVATE_KEY_FILE", "private.pem", "upload the public half"),
+        ("ALIPAY_PUBLIC_KEY_FILE", "public.pem", "must hold Alipay's own public key"),
+        ("ALIPAY_APP_ID", "2021000000000000", "mend CHECKOUT_ALIPAY_APP_ID"),
+        ("ALIPAY_GATEWAY_URL", "http://127.0.0.1:9/gateway.do", "see CHECKOUT_ALIPAY_GATEWAY_URL"),
+    ],
+)
+def test_what_alipay_does_not_like(
+    reached: dict[str, str], foreign_key: Path, setting: str, value: str, cure: str
+) -> None:
+    told = str(foreign_key / value) if value.endswith(".pem") else value
+    found = alipay.reachability(parse(reached | {f"CHECKOUT_{setting}": told}))
+    assert (found.state, cure in found.detail) == ("fail", True), found.detail

@@ -1,0 +1,1 @@
+"""Every yuan followed to its end, against a local Alipay over HTTP."""

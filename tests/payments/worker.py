@@ -1,0 +1,77 @@
+"""`python -m tests.payments.worker`: what the workers of all queues do, in one process that may be killed.
+
+The loops are those of tasks/, without a broker: every doorbell is lost, and what is due is found in the database.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+from checkout import closing, logs, notifies, placement, queries, refund_calls, settings
+from checkout.db import sql, transaction
+from checkout.resources import Resources
+
+IDLE_SECONDS = 0.03
+
+_OLDEST = sql("SELECT order_id FROM arrivals ORDER BY order_id LIMIT 1")
+
+
+def place(own: Resources) -> bool:
+    with transaction(own.engine) as connection:
+        oldest = list(connection.execute(_OLDEST).scalars())
+    return bool(oldest) and any(batch.count for batch in placement.run(own.engine, oldest, own.terms))
+
+
+def hear(own: Resources) -> bool:
+    with transaction(own.engine) as connection:
+        waiting = notifies.waiting(connection, 0, 100)
+        notifies.apply(connection, waiting, own.rules)
+    return bool(waiting)
+
+
+def expire(own: Resources) -> bool:
+    with transaction(own.engine) as connection:
+        return bool(closing.expire(connection, 50)[1])
+
+
+def ask(own: Resources) -> bool:
+    with transaction(own.engine) as connection:
+        due = queries.claim(connection, 2)
+    for attempt in due:
+        queries.ask(own.engine, own.alipay, attempt, own.rules, own.settings.time_scale)
+    return bool(due)
+
+
+def refund(own: Resources) -> bool:
+    with transaction(own.engine) as connection:
+        due = refund_calls.claim(connection, own.settings.time_scale)
+    if due:
+        refund_calls.send(own.engine, own.alipay, due, own.settings.time_scale)
+    return due is not None
+
+
+def repeat(*steps: Callable[[Resources], bool], own: Resources) -> None:
+    """For ever; an error ends the process, for it is a finding."""
+    try:
+        while True:
+            if sum(step(own) for step in steps) == 0:
+                time.sleep(IDLE_SECONDS)
+    except BaseException:  # noqa: BLE001 - it is shown, and nothing survives it
+        traceback.print_exc()
+        os._exit(1)
+
+
+def main() -> None:
+    logs.configure()
+    own = Resources(settings.current(), connections=6)
+    for steps in ((place, hear, expire), (ask,), (ask,)):
+        threading.Thread(target=repeat, args=steps, kwargs={"own": own}, daemon=True).start()
+    repeat(refund, own=own)
+
+
+if __name__ == "__main__":
+    main()

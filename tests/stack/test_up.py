@@ -1,0 +1,217 @@
+"""`checkout up`, the whole stack."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg2
+import pytest
+
+from checkout import settings
+from ops.up import RunningStack, start_stack
+from sandbox import ports, process
+from tests.stack.family import descendants, happens, leave
+
+_BYTECODE = tempfile.TemporaryDirectory(prefix="checkout-bytecode-", ignore_cleanup_errors=True)
+
+
+class Ports(NamedTuple):
+    port: int
+    flower_port: int
+    alipay_port: int
+
+
+@pytest.fixture(scope="module")
+def chosen() -> Ports:
+    return Ports(ports.free(), ports.free(), ports.free())
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("a stack") / (30 * "long" + " name")
+
+
+@pytest.fixture(scope="module")
+def stack(data_dir: Path, chosen: Ports) -> Iterator[RunningStack]:
+    with _up(data_dir, chosen) as stack:
+        yield stack
+
+
+def _up(data_dir: Path, chosen: Ports) -> contextlib.AbstractContextManager[RunningStack]:
+    return start_stack(data_dir, **chosen._asdict(), environ=_environ())
+
+
+def _environ() -> dict[str, str]:
+    own = {name: value for name, value in settings.environment().items() if not name.startswith("CHECKOUT_")}
+    # Each start compiles all that it imports where writing bytecode is forbidden.
+    return own | {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": _BYTECODE.name}
+
+
+def _options(data_dir: Path, chosen: Ports) -> list[str]:
+    names = (f"--{name.replace('_', '-')}={number}" for name, number in chosen._asdict().items())
+    return [f"--data-dir={data_dir}", *names]
+
+
+def _refused(data_dir: Path, chosen: Ports) -> str:
+    options = zip(("--port", "--flower-port", "--alipay-port"), map(str, chosen), strict=True)
+    command = [
+        sys.executable,
+        "-m",
+        "ops.main",
+        "up",
+        "--data-dir",
+        str(data_dir),
+        *(o for pair in options for o in pair),
+    ]
+    done = subprocess.run(
+        command, env=_environ(), cwd=process.PROJECT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    return done.stderr
+
+
+def _status(url: str, password: str = "") -> int:
+    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    passwords.add_password(None, url, "operator", password)
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPBasicAuthHandler(passwords)
+    )
+    try:
+        with opener.open(url, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def _count_lives(data_dir: Path) -> int:
+    """Adds a row, and counts the rows that earlier lives of the stack have added."""
+    url = (
+        settings.stored(data_dir)["CHECKOUT_DATABASE_URL"]
+        .replace("+psycopg2", "", 1)
+        .replace("/checkout?", "/postgres?")
+    )
+    with contextlib.closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE IF NOT EXISTS test_lives (n int)")
+        cursor.execute("INSERT INTO test_lives VALUES (1)")
+        cursor.execute("SELECT count(*) FROM test_lives")
+        row = cursor.fetchone()
+        return int(row[0]) if row else 0
+
+
+def _lives_or_none(data_dir: Path) -> int | None:
+    with contextlib.suppress(psycopg2.OperationalError):
+        return _count_lives(data_dir)
+    return None
+
+
+def test_what_it_prints_can_be_used(stack: RunningStack) -> None:
+    assert _status(f"{stack.api_url}/health/ready") == 200
+    assert _status(stack.flower_url) == 401
+    assert _status(stack.flower_url, stack.flower_password) == 200
+    assert ports.answers(int(stack.shop_url.rpartition(":")[2]))
+    assert ports.answers(int(stack.alipay_url.rpartition(":")[2]))
+
+
+def test_everything_it_writes_is_for_its_owner_alone(stack: RunningStack) -> None:
+    assert stack.data_dir.stat().st_mode & 0o777 == 0o700
+    assert not [path for path in stack.data_dir.rglob("*") if path.is_file() and path.stat().st_mode & 0o077]
+
+
+def test_no_secret_stands_on_a_command_line_or_in_a_log(stack: RunningStack) -> None:
+    addresses = settings.stored(stack.data_dir)
+    secrets = [addresses["CHECKOUT_JWT_SECRET"], stack.flower_password]
+    secrets.append(addresses["CHECKOUT_BROKER_URL"].split("@")[0].rpartition(":")[2])
+    texts = [Path(f"/proc/{pid}/cmdline").read_text() for pid in descendants(stack.command.pid)]
+    texts += [file.read_text() for file in (stack.data_dir / "logs").iterdir()]
+    assert not [secret for secret in secrets for text in texts if secret in text]
+
+
+def test_a_data_directory_in_use_is_refused(stack: RunningStack) -> None:
+    said = _refused(stack.data_dir, Ports(ports.free(), ports.free(), ports.free()))
+    assert f"is in use by process {stack.command.pid}" in said
+
+
+def test_a_taken_port_is_named_with_the_way_out(stack: RunningStack, chosen: Ports, tmp_path: Path) -> None:
+    said = _refused(tmp_path, Ports(ports.free(), chosen.flower_port, ports.free()))
+    assert f"port {chosen.flower_port} is taken" in said
+    assert "--flower-port" in said
+    assert "--alipay-port" not in said
+    assert stack.command.poll() is None
+
+
+def test_a_killed_worker_is_replaced_with_its_pool(stack: RunningStack) -> None:
+    pool = stack.pids("orders")
+    assert len(pool) == 3
+    os.kill(min(pool), signal.SIGKILL)
+    assert leave(pool)
+    assert happens(lambda: len(stack.pids("orders")) == 3, 30)
+
+
+def test_killed_servers_come_back_with_their_data(stack: RunningStack) -> None:
+    lives = _count_lives(stack.data_dir)
+    postmaster = int((stack.data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+    (valkey,) = stack.pids("valkey")
+    for pid in (postmaster, valkey):
+        os.kill(pid, signal.SIGKILL)
+    assert leave([postmaster, valkey])
+    assert happens(lambda: len(stack.pids("valkey")) == 1)
+    assert happens(lambda: _status(f"{stack.api_url}/health/ready") == 200, 30)
+    assert happens(lambda: _lives_or_none(stack.data_dir) == lives + 1)
+
+
+@pytest.mark.usefixtures("stack")
+def test_sigterm_stops_it_and_leaves_no_process(stack: RunningStack) -> None:
+    family = descendants(stack.command.pid)
+    assert stack.stop() == 0
+    assert not [pid for pid in family if process.is_alive(pid)]
+
+
+@pytest.mark.timeout(300)  # Three starts of the whole stack.
+def test_kill_9_of_anything_leaves_nothing_behind_and_the_next_start_has_the_same_data(
+    data_dir: Path, chosen: Ports
+) -> None:
+    family, secrets = list[int](), set[str]()
+    for number, victims in enumerate((("command", "supervisor"), ("supervisor",), ("command",))):
+        with _up(data_dir, chosen) as stack:
+            # Where nobody was left to end the rest, the next start has done it.
+            assert leave(family)
+            assert _count_lives(data_dir) > number
+            family = descendants(stack.command.pid)
+            pids = {"command": stack.command.pid, "supervisor": family[0]}
+            for victim in victims:
+                os.kill(pids[victim], signal.SIGKILL)
+            stack.command.wait(30)
+            assert leave(family, 3) or len(victims) > 1
+        secrets.add(settings.stored(data_dir)["CHECKOUT_JWT_SECRET"])
+    assert len(secrets) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the tests above have done it")
+def test_an_ordinary_user_can_run_it_too(chosen: Ports) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        os.chown(home, process.NOBODY, process.NOBODY)
+        # This one may enter closed directories, since root's interpreter often lies in one.
+        command = [sys.executable, "-m", "ops.main", "up", *_options(Path(home, "data"), chosen)]
+        environ = _environ() | {"HOME": home}
+        child = process.start(
+            command, environment=environ, output=subprocess.PIPE, errors=None, become=process.become_nobody
+        )
+        with child:
+            try:
+                assert b"READY\n" in (child.stdout or [])
+                family = descendants(child.pid)
+                assert {Path(f"/proc/{pid}").stat().st_uid for pid in family} == {process.NOBODY}
+            finally:
+                child.kill()
+        assert len(family) > 15
+        assert leave(family)

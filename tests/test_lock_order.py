@@ -1,0 +1,208 @@
+"""Every path that locks, against every other, at once: PostgreSQL counts no deadlock."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+
+from checkout import (
+    acceptance,
+    audit,
+    catalog,
+    closing,
+    db,
+    offers,
+    orders,
+    placement,
+    queries,
+    refund_calls,
+    refunds,
+    stock,
+)
+from checkout.alipay.client import Done
+from checkout.catalog import Item
+from checkout.db import Engine, sql, transaction
+from checkout.errors import CheckoutError
+from checkout.offers import Asked
+from tests.answers import Answers
+from tests.factories import TERMS, a_request, a_sku, a_trade, rows, time_passes, told
+from tests.processes import eventually
+from tests.threads import at_once
+
+SEED = 20_261_122
+SKUS = "abcd"
+USERS = 20
+THREADS = 8
+STEPS = 80
+
+Step = Callable[[Engine, random.Random], object]
+
+
+def some_ids(engine: Engine, rng: random.Random, count: int, which: str = "true") -> list[int]:
+    """A few orders, in no order, so that many meet on the same ones."""
+    with transaction(engine) as connection:
+        statement = sql(f"SELECT id FROM orders WHERE {which} ORDER BY id DESC LIMIT 12")
+        found = list(connection.execute(statement).scalars())
+    return rng.sample(found, min(count, len(found)))
+
+
+def place(engine: Engine, rng: random.Random) -> None:
+    lines = [dict.fromkeys(rng.sample(SKUS, 3), 1) for _ in range(4)]
+    requests = [a_request(rng.randint(1, USERS), lines=line) for line in lines]
+    with transaction(engine) as connection:
+        ids = [accepted.order_id for accepted in acceptance.accept(connection, requests)]
+    placement.run(engine, ids, TERMS)
+
+
+def offer(engine: Engine, rng: random.Random) -> None:
+    with transaction(engine) as connection:
+        views = orders.read(connection, some_ids(engine, rng, 3)).values()
+        asked = [Asked(view.id, view.user_id, rng.choice(["page", "wap"])) for view in views]
+        offers.make(connection, asked, 1)
+
+
+def attempts_of_some(engine: Engine, rng: random.Random, count: int) -> list[Any]:
+    found = [payment for id_ in some_ids(engine, rng, count) for payment in rows(engine, "payments", order_id=id_)]
+    rng.shuffle(found)
+    return found
+
+
+def pay(engine: Engine, rng: random.Random) -> None:
+    found = [payment for payment in attempts_of_some(engine, rng, 4) if payment.offered_at]
+    told(engine, *(a_trade(payment, rng.choice(["TRADE_SUCCESS", "TRADE_CLOSED"])) for payment in found))
+
+
+def expire(engine: Engine, rng: random.Random) -> None:
+    for order_id in some_ids(engine, rng, 3):
+        time_passes(engine, order_id, minutes=31)
+    with transaction(engine) as connection:
+        closing.expire(connection, 50)
+
+
+def cancel(engine: Engine, rng: random.Random) -> None:
+    for order_id in some_ids(engine, rng, 2):
+        with suppress(CheckoutError), transaction(engine) as connection:
+            closing.cancel(connection, order_id, None)
+
+
+def claim(engine: Engine, _: random.Random) -> None:
+    with transaction(engine) as connection:
+        queries.claim(connection, 5)
+
+
+def hasten(engine: Engine, rng: random.Random) -> None:
+    for payment in attempts_of_some(engine, rng, 2):
+        with transaction(engine) as connection:
+            queries.hasten(connection, payment.out_trade_no)
+
+
+def refund(engine: Engine, rng: random.Random) -> None:
+    for order_id in some_ids(engine, rng, 3, "status = 'awaiting_shipment'"):
+        with suppress(CheckoutError), transaction(engine) as connection:
+            refunds.create(connection, order_id, 100, "", f"{rng.random()}")
+
+
+def send_refund(engine: Engine, _: random.Random) -> None:
+    with transaction(engine) as connection:
+        due = refund_calls.claim(connection, 100_000)
+    if due:
+        refund_calls.send(engine, Answers(Done({"fund_change": "Y"})), due, 1)
+
+
+def console_refund(engine: Engine, rng: random.Random) -> None:
+    found = [payment for payment in attempts_of_some(engine, rng, 3) if payment.paid_fen]
+    told(engine, *(a_trade(payment, refunded_fen=payment.paid_fen) for payment in found))
+
+
+def restock(engine: Engine, rng: random.Random) -> None:
+    with transaction(engine) as connection:
+        stock.add(connection, rng.choice(SKUS), 4)
+
+
+def load(engine: Engine, rng: random.Random) -> None:
+    with transaction(engine) as connection:
+        catalog.load(connection, [Item(sku, f"spu-{sku}", "t", "10.00") for sku in rng.sample(SKUS, 4)])
+
+
+def ship(engine: Engine, rng: random.Random) -> None:
+    for order_id in some_ids(engine, rng, 1, "status = 'awaiting_shipment'"):
+        with suppress(CheckoutError), transaction(engine) as connection:
+            orders.ship(connection, order_id)
+
+
+PATHS: tuple[Step, ...] = (
+    *(
+        place,
+        place,
+        offer,
+        offer,
+        offer,
+        pay,
+        pay,
+        pay,
+        expire,
+        cancel,
+        claim,
+        hasten,
+        refund,
+        send_refund,
+        send_refund,
+        console_refund,
+    ),
+    *(restock, load, ship, ship),
+)
+
+
+def deadlocks(engine: Engine) -> int:
+    with transaction(engine) as connection:
+        statement = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        count: int = connection.execute(sql(statement)).scalar_one()
+    return count
+
+
+def test_no_two_paths_wait_for_each_other_in_a_ring(engine: Engine, database_url: str) -> None:
+    for sku in SKUS:
+        a_sku(engine, sku, stock=60, spu_id=f"spu-{sku}")
+    busy = db.connect(database_url, size=THREADS)
+
+    def work(number: int) -> None:
+        rng = random.Random(SEED + number)
+        for _ in range(STEPS):
+            rng.choice(PATHS)(busy, rng)
+
+    at_once(work, range(THREADS))
+    busy.dispose()  # A backend reports its counts at its end, if not before.
+    assert deadlocks(engine) == 0
+    reached = {order.reason or order.status for order in rows(engine, "orders")}
+    assert {"expired", "cancelled", "refunded"} <= reached
+    assert {"operator", "external"} <= {refund.source for refund in rows(engine, "refunds")}
+    assert "succeeded" in {refund.status for refund in rows(engine, "refunds") if refund.source != "external"}
+    with db.reading(engine) as snapshot:
+        assert [finding for finding in audit.run(snapshot) if not finding.ok] == []
+
+
+def test_a_ring_is_counted_when_there_is_one(engine: Engine, database_url: str) -> None:
+    """The negative control: the same two SKUs, locked in opposite orders."""
+    a_sku(engine, "a"), a_sku(engine, "b")
+    careless = db.connect(database_url)
+    both_hold_one = threading.Barrier(2)
+    failed: list[str] = []
+
+    def take(pair: str) -> None:
+        try:
+            with transaction(careless) as connection:
+                stock.lock(connection, [pair[0]])
+                both_hold_one.wait(30)
+                stock.lock(connection, [pair[1]])
+        except OperationalError as error:
+            failed.append(db.sqlstate(error))
+
+    at_once(take, ["ab", "ba"])
+    careless.dispose()
+    assert failed == ["40P01"]
+    eventually(lambda: deadlocks(engine) == 1, "the deadlock is counted")

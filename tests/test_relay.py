@@ -1,0 +1,191 @@
+"""The relay: everything is published, per subject in order, by one relay at a time; repeats may come."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pytest
+
+from checkout import events, relay
+from checkout.db import Engine, sql, transaction
+from checkout.events import Event, Logged
+from checkout.relay import Relay
+from tests.factories import rows
+from tests.processes import eventually
+from tests.threads import at_once
+
+
+def write(engine: Engine, subject: str, sequence: int) -> None:
+    with transaction(engine) as connection:
+        events.append(connection, [Event("order.placed", subject, sequence, {})])
+
+
+def logged(engine: Engine) -> list[int]:
+    return sorted(event.id for event in rows(engine, "events"))
+
+
+class Published:
+    """What was sent, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[Logged] = []
+
+    def __call__(self, batch: Sequence[Logged]) -> None:
+        self.events += batch
+
+    @property
+    def ids(self) -> list[int]:
+        return [event.id for event in self.events]
+
+
+def drain(engine: Engine, publish: Published, after: int = 0) -> None:
+    """Runs a relay until everything after that event was sent."""
+    wanted = {event_id for event_id in logged(engine) if event_id > after}
+    Relay(engine, publish).run(10, stop=lambda: wanted <= set(publish.ids))
+    assert wanted <= set(publish.ids)
+
+
+def test_everything_is_published_once_and_in_order(engine: Engine) -> None:
+    for sequence in range(1, 31):
+        write(engine, str(sequence % 3), sequence)
+    published = Published()
+    drain(engine, published)
+    assert published.ids == logged(engine)
+
+
+def test_more_than_one_batch_is_published_in_order(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        events.append(connection, [Event("order.placed", "1", n, {}) for n in range(1, 1202)])
+    published = Published()
+    drain(engine, published)
+    assert [event.sequence for event in published.events] == list(range(1, 1202))
+
+
+def test_a_next_relay_goes_on_where_the_last_one_stopped(engine: Engine) -> None:
+    write(engine, "1", 1)
+    drain(engine, Published())
+    write(engine, "1", 2)
+    published = Published()
+    drain(engine, published, after=logged(engine)[0])
+    assert [event.sequence for event in published.events] == [2]
+
+
+def with_a_slow_writer(engine: Engine, published: Published, *, overtaken: bool) -> set[int]:
+    """A transaction draws an id and commits late, overtaken by others or not; returns what was sent at the end."""
+    done = threading.Event()
+    running = threading.Thread(target=lambda: Relay(engine, published).run(30, stop=done.is_set))
+    running.start()
+    time.sleep(0.5)  # It has its lease: what it writes for that must not be what saves it.
+    with transaction(engine) as slow:
+        events.append(slow, [Event("order.placed", "slow", 1, {})])
+        if overtaken:
+            write(engine, "fast", 1)
+        time.sleep(0.5)
+    write(engine, "fast", 2)
+    eventually(lambda: max(logged(engine)) in published.ids, "the last event was sent")
+    done.set()
+    running.join(30)
+    return set(published.ids)
+
+
+@pytest.mark.parametrize("overtaken", [True, False])
+def test_a_slow_transaction_is_not_passed_by(engine: Engine, overtaken: bool) -> None:
+    published = Published()
+    with_a_slow_writer(engine, published, overtaken=overtaken)
+    assert published.ids == logged(engine)
+
+
+@pytest.mark.parametrize(
+    ("name", "careless", "overtaken"),
+    [
+        ("_OLDEST_XID", "SELECT 9223372036854775807", True),
+        ("_NEXT_XID", "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint", False),
+    ],
+)
+def test_with_a_careless_fence_the_slow_transactions_event_would_be_lost(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, name: str, careless: str, overtaken: bool
+) -> None:
+    """The negative control: a relay that trusts the ids it sees goes past the slow one for ever."""
+    monkeypatch.setattr(relay, name, sql(careless))
+    assert with_a_slow_writer(engine, Published(), overtaken=overtaken) < set(logged(engine))
+
+
+def test_nothing_is_lost_or_reordered_while_many_write(engine: Engine) -> None:
+    published = Published()
+    done = threading.Event()
+
+    def writer(subject: int) -> None:
+        for sequence in range(1, 40):
+            with transaction(engine) as connection:
+                events.append(connection, [Event("order.placed", str(subject), sequence, {})])
+                if sequence % 13 == subject:
+                    time.sleep(0.03)
+
+    running = threading.Thread(target=lambda: Relay(engine, published).run(30, stop=done.is_set))
+    running.start()
+    at_once(writer, range(6))
+    deadline = time.monotonic() + 20
+    while len(set(published.ids)) < 6 * 39 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    done.set()
+    running.join(20)
+    assert published.ids == logged(engine)
+    per_subject: dict[str, list[int]] = defaultdict(list)
+    for event in published.events:
+        per_subject[event.subject].append(event.sequence)
+    assert all(sequences == list(range(1, 40)) for sequences in per_subject.values())
+
+
+def test_two_relays_at_once_publish_as_one(engine: Engine) -> None:
+    for sequence in range(1, 51):
+        write(engine, "1", sequence)
+    published = Published()
+    got_the_lease = at_once(lambda _: Relay(engine, published).run(0.5), range(3))
+    assert sorted(got_the_lease) == [False, False, True]
+    assert published.ids == logged(engine)
+
+
+def test_a_lease_that_ran_out_is_taken_over(engine: Engine) -> None:
+    write(engine, "1", 1)
+    with transaction(engine) as connection:
+        connection.execute(sql("UPDATE relay SET holder = gen_random_uuid(), leased_until = now() + interval '1 hour'"))
+    assert not Relay(engine, Published()).run(0.2)
+    with transaction(engine) as connection:
+        connection.execute(sql("UPDATE relay SET leased_until = now() - interval '1 second'"))
+    published = Published()
+    assert Relay(engine, published).run(0.3)
+    assert published.ids == logged(engine)
+
+
+class Killed(BaseException):
+    """What no handler catches."""
+
+
+def test_a_relay_killed_between_publish_and_advance_only_repeats(engine: Engine) -> None:
+    for sequence in range(1, 4):
+        write(engine, "1", sequence)
+    published = Published()
+
+    def publish_and_die(batch: Sequence[Logged]) -> None:
+        published(batch)
+        raise Killed
+
+    with pytest.raises(Killed):
+        Relay(engine, publish_and_die).run(5)
+    drain(engine, published_again := Published())
+    assert published.ids == published_again.ids == logged(engine)
+
+
+def test_a_relay_that_lost_its_lease_while_away_does_not_move_the_mark(engine: Engine) -> None:
+    write(engine, "1", 1)
+
+    def lose_the_lease(_: Sequence[Logged]) -> None:
+        with transaction(engine) as connection:
+            connection.execute(sql("UPDATE relay SET holder = gen_random_uuid(), leased_until = 'infinity'"))
+
+    assert not Relay(engine, lose_the_lease).run(5)
+    [mark] = rows(engine, "relay")
+    assert mark.published < logged(engine)[0]
