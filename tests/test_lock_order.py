@@ -39,6 +39,9 @@ SKUS = "abcd"
 USERS = 20
 THREADS = 8
 STEPS = 80
+MOST_ROUNDS = 20
+# What a round may miss by chance; another follows until each was met, since a path not taken proves nothing.
+WANTED = {"expired", "cancelled", "refunded", "order.reinstated", "operator succeeded", "external succeeded"}
 
 Step = Callable[[Engine, random.Random], object]
 
@@ -165,23 +168,33 @@ def deadlocks(engine: Engine) -> int:
     return count
 
 
+def one_round(engine: Engine, number: int) -> None:
+    def work(thread: int) -> None:
+        rng = random.Random(SEED + number * THREADS + thread)
+        for _ in range(STEPS):
+            rng.choice(PATHS)(engine, rng)
+
+    at_once(work, range(THREADS))
+
+
+def met(engine: Engine) -> set[str]:
+    """How orders ended, which refunds came through, and what else happened."""
+    ends = {order.reason or order.status for order in rows(engine, "orders")}
+    refunded = {f"{refund.source} {refund.status}" for refund in rows(engine, "refunds")}
+    return ends | refunded | {event.topic for event in rows(engine, "events")}
+
+
 def test_no_two_paths_wait_for_each_other_in_a_ring(engine: Engine, database_url: str) -> None:
     for sku in SKUS:
         a_sku(engine, sku, stock=60, spu_id=f"spu-{sku}")
     busy = db.connect(database_url, size=THREADS)
-
-    def work(number: int) -> None:
-        rng = random.Random(SEED + number)
-        for _ in range(STEPS):
-            rng.choice(PATHS)(busy, rng)
-
-    at_once(work, range(THREADS))
+    for number in range(MOST_ROUNDS):
+        one_round(busy, number)
+        if met(engine) >= WANTED:
+            break
     busy.dispose()  # A backend reports its counts at its end, if not before.
     assert deadlocks(engine) == 0
-    reached = {order.reason or order.status for order in rows(engine, "orders")}
-    assert {"expired", "cancelled", "refunded"} <= reached
-    assert {"operator", "external"} <= {refund.source for refund in rows(engine, "refunds")}
-    assert "succeeded" in {refund.status for refund in rows(engine, "refunds") if refund.source != "external"}
+    assert WANTED - met(engine) == set()
     with db.reading(engine) as snapshot:
         assert [finding for finding in audit.run(snapshot) if not finding.ok] == []
 
