@@ -109,15 +109,21 @@ class Runtime:
             self._threads.submit(events.wake, self.resources.redis, wakes)
         return offered
 
+    # What one statement reads needs no transaction around it.
+
     def _read(self, ids: Sequence[int]) -> list[View | None]:
-        with transaction(self.resources.engine) as connection:
+        with self.resources.engine.connect() as connection:
             views = orders.read(connection, ids)
         return [views.get(order_id) for order_id in ids]
 
     def _find(self, ids: Sequence[str]) -> list[Listed | None]:
-        with transaction(self.resources.engine) as connection:
+        with self.resources.engine.connect() as connection:
             found = catalog.find(connection, ids)
         return [found.get(sku_id) for sku_id in ids]
 
+    def _look(self, ids: list[int]) -> dict[int, int]:
+        with self.resources.engine.connect() as connection:
+            return orders.versions(connection, ids)
+
     async def _versions(self, ids: list[int]) -> dict[int, int]:
-        return await self.transact(lambda connection: orders.versions(connection, ids))
+        return await self.run(lambda: self._look(ids))

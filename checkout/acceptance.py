@@ -11,7 +11,7 @@ import msgspec
 
 from checkout import allocation, events, stock
 from checkout.allocation import Refusal, Terms
-from checkout.db import Connection, array, sql
+from checkout.db import Connection, array, command, sql
 from checkout.events import Event
 
 
@@ -79,7 +79,7 @@ def _hash(content: bytes) -> str:
 
 # One lock per key for all day partitions together; sorted, so that two batches never wait in a ring. The look-up
 # is a statement of its own, because only its snapshot sees what the last holder of the lock has committed.
-_LOCK_KEYS = sql("""
+_LOCK_KEYS = command("""
     SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key
 """)
 _KNOWN = sql("""

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from checkout.db import Connection, sql
+from checkout.db import Connection, command
 
-_RAISE = sql("""
+_RAISE = command("""
     INSERT INTO alarms (kind, subject, detail) VALUES (:kind, :subject, CAST(:detail AS jsonb))
     ON CONFLICT (kind, subject) DO UPDATE SET detail = excluded.detail, resolved_at = NULL
 """)
-_RESOLVE = sql("UPDATE alarms SET resolved_at = now() WHERE subject = :subject AND resolved_at IS NULL")
+_RESOLVE = command("UPDATE alarms SET resolved_at = now() WHERE subject = :subject AND resolved_at IS NULL")
 
 
 def raise_alarm(connection: Connection, kind: str, subject: str, detail: dict[str, Any]) -> None:

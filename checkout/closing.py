@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from checkout import attempts
-from checkout.db import Connection, sql
+from checkout.db import Connection, command, sql
 from checkout.errors import NotCancellable, NotFound
 from checkout.ledger import Ledger, Order, Payment
 
-_FORGET_ARRIVAL = sql("DELETE FROM arrivals WHERE order_id = :id")
+_FORGET_ARRIVAL = command("DELETE FROM arrivals WHERE order_id = :id")
 
 _EXPIRED = sql("""
     SELECT order_id FROM (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, cast
 
 import msgspec
 import psycopg2
@@ -21,6 +21,7 @@ __all__ = [
     "Connection",
     "Engine",
     "array",
+    "command",
     "connect",
     "is_data_fault",
     "is_passing",
@@ -69,14 +70,19 @@ def _wait(connection: extensions.connection) -> None:
 
 extensions.set_wait_callback(_wait)
 
+_COMMIT = text("COMMIT")
+_ROLLBACK = text("ROLLBACK")
+
 
 def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECONDS, by_index: bool = True) -> Engine:
     """An engine whose connections are UTC, READ COMMITTED, and give up rather than wait for ever.
 
-    `by_index` is for serving; whoever reads whole tables, like the audit, leaves the planner free.
+    Outside `transaction` and `reading` each statement is a transaction of its own. `by_index` is for serving; whoever
+    reads whole tables, like the audit, leaves the planner free.
     """
 
     class Factory(_PatientConnection):
+        prepares = by_index
         silence_seconds = statement_seconds + SILENCE_SECONDS - STATEMENT_SECONDS
 
     options = {
@@ -90,13 +96,13 @@ def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECON
         max_overflow=size,
         pool_timeout=CONNECT_SECONDS,
         pool_use_lifo=True,
-        isolation_level="READ COMMITTED",
+        isolation_level="AUTOCOMMIT",
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "application_name": "checkout",
             "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
             "connection_factory": Factory,
-            "cursor_factory": statements.Cursor if by_index else extensions.cursor,
+            "cursor_factory": statements.Cursor,
         },
     )
     event.listen(engine, "handle_error", _leave_what_is_stale)
@@ -108,19 +114,40 @@ def _leave_what_is_stale(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
-@contextmanager
-def transaction(engine: Engine) -> Iterator[Connection]:
-    """One transaction: commits at the end, rolls back on an exception. A lost connection leaves the pool."""
-    with engine.begin() as connection:
-        yield connection
+def transaction(engine: Engine) -> AbstractContextManager[Connection]:
+    """One transaction: commits at the end, rolls back on an exception. A lost connection leaves the pool.
+
+    Commands inside are sent with the next statement that has an answer, at the latest with COMMIT; so is BEGIN.
+    """
+    return _between(engine, b"BEGIN")
 
 
-@contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def reading(engine: Engine) -> AbstractContextManager[Connection]:
     """One read-only snapshot for all statements inside, so that they agree with each other."""
-    snapshot = engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    with snapshot as connection, connection.begin():
-        yield connection
+    return _between(engine, b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+@contextmanager
+def _between(engine: Engine, begin: bytes) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        raw = cast("statements.Connection", connection.connection.dbapi_connection)
+        raw.waiting = [begin]
+        try:
+            yield connection
+            connection.execute(_COMMIT)
+        except BaseException:
+            raw.waiting = None
+            _roll_back(connection)
+            raise
+        raw.waiting = None
+
+
+def _roll_back(connection: Connection) -> None:
+    try:
+        if not connection.invalidated:
+            connection.execute(_ROLLBACK)
+    except DBAPIError:
+        connection.invalidate()  # The server rolls back what it was told on a connection that ends.
 
 
 def sqlstate(error: BaseException) -> str:
@@ -152,6 +179,11 @@ def is_data_fault(error: BaseException) -> bool:
 def sql(statement: str) -> TextClause:
     """A statement, written out; `:names` are bound, never formatted."""
     return text(statement)
+
+
+def command(statement: str) -> TextClause:
+    """A statement whose answer nobody needs: within a transaction it costs no journey, and tells its errors later."""
+    return text(statement + statements.COMMAND)
 
 
 def array(values: Iterable[Any]) -> str:

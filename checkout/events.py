@@ -15,7 +15,7 @@ from redis import Redis, RedisError
 from structlog import get_logger
 
 from checkout import clock
-from checkout.db import Connection, array, sql
+from checkout.db import Connection, array, command, sql
 
 EXCHANGE = "checkout.events"
 # Waiting frontends are woken here by "id:version,…"; a lost message costs them seconds, not truth.
@@ -61,7 +61,7 @@ class Logged(NamedTuple):
 
 
 # An INSERT alone would draw the event's id before it gets its transaction id; the condition is always true.
-_APPEND = sql("""
+_APPEND = command("""
     INSERT INTO events (topic, subject, sequence, data)
     SELECT topic, subject, sequence, data::json
     FROM unnest(CAST(:topics AS text[]), CAST(:subjects AS text[]), CAST(:sequences AS int[]), CAST(:data AS text[]))

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from checkout import events, money, stock
-from checkout.db import Connection, array, sql
+from checkout.db import Connection, array, command, sql
 from checkout.events import Event
 from checkout.stock import Movement
 
@@ -101,14 +101,14 @@ _LOCK_PAYMENTS = sql(_PAYMENTS + "FOR NO KEY UPDATE")
 _LINES = sql("""
     SELECT order_id, sku_id, spu_id, quantity FROM order_lines WHERE order_id = ANY(CAST(:ids AS bigint[]))
 """)
-_LOCK_USERS = sql("""
+_LOCK_USERS = command("""
     SELECT id FROM users WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR NO KEY UPDATE
 """)
-_FREE_USERS = sql("""
+_FREE_USERS = command("""
     UPDATE users SET open_orders = open_orders + delta
     FROM unnest(CAST(:ids AS bigint[]), CAST(:deltas AS int[])) AS d (user_id, delta) WHERE id = user_id
 """)
-_UPDATE_ORDERS = sql("""
+_UPDATE_ORDERS = command("""
     UPDATE orders SET status = c.status, reason = c.reason, version = c.version, stock = c.stock,
         closing_at = c.closing_at, paid_at = c.paid_at, shipped_at = c.shipped_at, completed_at = c.completed_at,
         closed_at = c.closed_at
@@ -123,7 +123,7 @@ _ORDER_COLUMNS = (
     *("id", "status", "reason", "version", "stock", "closing_at", "paid_at", "shipped_at", "completed_at"),
     "closed_at",
 )
-_ADD_PAYMENTS = sql("""
+_ADD_PAYMENTS = command("""
     INSERT INTO payments (order_id, n, out_trade_no, amount_fen, status, method, evidence, kept, queries, paid_fen,
         refunded_fen, refunding_fen, due_at, offered_at, payable_until, paid_at, closed_at, trade_no, qr_code)
     SELECT * FROM unnest(CAST(:order_id AS bigint[]), CAST(:n AS smallint[]), CAST(:out_trade_no AS text[]),
@@ -134,7 +134,7 @@ _ADD_PAYMENTS = sql("""
         CAST(:paid_at AS timestamptz[]), CAST(:closed_at AS timestamptz[]), CAST(:trade_no AS text[]),
         CAST(:qr_code AS text[]))
 """)
-_UPDATE_PAYMENTS = sql("""
+_UPDATE_PAYMENTS = command("""
     UPDATE payments p SET status = c.status, method = c.method, evidence = c.evidence, kept = c.kept,
         queries = c.queries, paid_fen = c.paid_fen, refunded_fen = c.refunded_fen, refunding_fen = c.refunding_fen,
         due_at = c.due_at, offered_at = c.offered_at, payable_until = c.payable_until, paid_at = c.paid_at,

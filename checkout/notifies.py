@@ -11,7 +11,7 @@ from structlog import get_logger
 from checkout import alarms, db, payments, queries
 from checkout.alipay import notify
 from checkout.alipay.notify import Notify
-from checkout.db import Connection, Engine, array, sql, transaction
+from checkout.db import Connection, Engine, array, command, sql, transaction
 from checkout.payments import Applied, Rules, Trade
 
 log = get_logger(__name__)
@@ -30,7 +30,7 @@ _CLAIM = sql("""
     SELECT id, params FROM notifies
     WHERE id = ANY(CAST(:ids AS bigint[])) AND applied_at IS NULL ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """)
-_APPLIED = sql("""
+_APPLIED = command("""
     UPDATE notifies SET applied_at = now(), outcome = a.outcome
     FROM unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[])) AS a (id, outcome) WHERE notifies.id = a.id
 """)

@@ -16,7 +16,7 @@ from structlog import get_logger
 
 from checkout import allocation, attempts, db, events, money, stock, sweep
 from checkout.allocation import Batch, Claimed, Terms
-from checkout.db import Connection, Engine, array, sql, transaction
+from checkout.db import Connection, Engine, array, command, sql, transaction
 from checkout.events import Event
 
 log = get_logger(__name__)
@@ -51,19 +51,19 @@ _CLAIM_ALONE = sql("""
     WHERE a.order_id = :id AND a.error IS NULL AND o.status = 'accepted' FOR NO KEY UPDATE OF o SKIP LOCKED
 """)
 # New users are added before any user is locked: who holds a lock then never waits for an insert.
-_ADD_USERS = sql("""
+_ADD_USERS = command("""
     INSERT INTO users (id) SELECT id FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
     WHERE NOT EXISTS (SELECT FROM users WHERE users.id = asked.id) ORDER BY id ON CONFLICT DO NOTHING
 """)
 _LOCK_USERS = sql("""
     SELECT id, open_orders FROM users WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR NO KEY UPDATE
 """)
-_HOLD = sql("""
+_HOLD = command("""
     UPDATE users SET open_orders = held
     FROM unnest(CAST(:ids AS bigint[]), CAST(:held AS int[])) AS h (user_id, held) WHERE id = user_id
 """)
 # The deadline has whole seconds, because `time_expire` on Alipay's wire has no finer ones.
-_PLACE = sql("""
+_PLACE = command("""
     UPDATE orders SET status = CASE pay_method WHEN 'cash' THEN 'awaiting_shipment'::order_status
             ELSE 'awaiting_payment' END,
         stock = 'held', placed_at = now(), goods_fen = p.goods_fen, freight_fen = p.freight_fen,
@@ -73,7 +73,7 @@ _PLACE = sql("""
         AS p (order_id, goods_fen, freight_fen, version)
     WHERE id = order_id
 """)
-_REJECT = sql("""
+_REJECT = command("""
     UPDATE orders SET status = 'rejected', reason = r.reason, shortages = r.shortages::jsonb, version = r.version,
         goods_fen = r.goods_fen, freight_fen = r.freight_fen, total_fen = r.goods_fen + r.freight_fen
     FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[]), CAST(:shortages AS text[]),
@@ -81,25 +81,25 @@ _REJECT = sql("""
         AS r (order_id, reason, shortages, version, goods_fen, freight_fen)
     WHERE id = order_id
 """)
-_ADD_LINES = sql("""
+_ADD_LINES = command("""
     INSERT INTO order_lines (order_id, sku_id, spu_id, title, quantity, unit_price_fen)
     SELECT * FROM unnest(CAST(:order_ids AS bigint[]), CAST(:sku_ids AS text[]), CAST(:spu_ids AS text[]),
         CAST(:titles AS text[]), CAST(:quantities AS int[]), CAST(:prices AS bigint[]))
 """)
-_ADD_PAYMENTS = sql("""
+_ADD_PAYMENTS = command("""
     INSERT INTO payments (order_id, n, out_trade_no, amount_fen, due_at)
     SELECT order_id, 1, number, amount, date_trunc('second', now() + make_interval(secs => :window))
     FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS text[]), CAST(:amounts AS bigint[]))
         AS p (order_id, number, amount)
 """)
-_ADD_CLEARINGS = sql("""
+_ADD_CLEARINGS = command("""
     INSERT INTO cart_clearings (order_id, user_id)
     SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:user_ids AS bigint[]))
 """)
 _WAITING = sql("""
     SELECT order_id FROM arrivals WHERE order_id >= :first AND rings < 2 AND error IS NULL ORDER BY order_id LIMIT :most
 """)
-_LEAVE = sql("DELETE FROM arrivals WHERE order_id = ANY(CAST(:ids AS bigint[]))")
+_LEAVE = command("DELETE FROM arrivals WHERE order_id = ANY(CAST(:ids AS bigint[]))")
 
 
 def run(engine: Engine, order_ids: Sequence[int], terms: Terms) -> list[Placed]:

@@ -14,7 +14,7 @@ from structlog import get_logger
 
 from checkout import alarms, attempts, closing, db, payments
 from checkout.alipay.client import Alipay, Done, Refused, Result, trade
-from checkout.db import Connection, Engine, sql, transaction
+from checkout.db import Connection, Engine, command, sql, transaction
 from checkout.ledger import Ledger, Order, Payment
 from checkout.payments import Rules, Trade
 
@@ -53,7 +53,7 @@ _CLAIM = sql("""
     FROM due WHERE p.order_id = due.order_id AND p.n = due.n
     RETURNING p.order_id, p.n, p.out_trade_no, due.closing, now()
 """)
-_MAKE_DUE = sql("""
+_MAKE_DUE = command("""
     UPDATE payments SET due_at = now() + make_interval(secs => :soonest)
     WHERE out_trade_no = :number AND status = 'open' AND offered_at IS NOT NULL
         AND due_at > now() + make_interval(secs => :soonest)

@@ -1,8 +1,8 @@
-"""Statements that the server parses and plans once per connection instead of each time (PREPARE, EXECUTE).
+"""Statements that the server plans once per connection (PREPARE, EXECUTE), and that travel together.
 
-psycopg2 has no call for that. What a batch pays for planning is the same for one order as for two hundred, so it is
-what a lone order waits for. A plan made so does not know the values: connections that use this cursor reach every
-table by its indexes whatever the values are (`checkout/db.py`).
+psycopg2 has no call for either. What a batch pays for planning and for journeys is the same for one order as for two
+hundred, so it is what a lone order waits for. A plan made so does not know the values: connections that prepare reach
+every table by its indexes whatever the values are (`checkout/db.py`).
 """
 
 from __future__ import annotations
@@ -20,32 +20,50 @@ MOST_STATEMENTS = 500
 # Another's ALTER TABLE, DEALLOCATE or pooler: only a new connection is of use.
 STALE = ("0A000", "26000", "42P05")
 
+# Ends a statement whose answer nobody needs: it goes with the next one, in the same message.
+COMMAND = "/* command */"
+
 _PREPARABLE = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
 
 
 class Connection(extensions.connection):
-    """A connection that knows what it has prepared: the call for each statement's text."""
+    """A connection that knows what it has prepared (the call for each statement's text) and what it has not sent yet.
+
+    `waiting` is None where no transaction is open: there every statement goes at once.
+    """
+
+    prepares = True
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.calls: dict[str, str] = {}
         self.numbers = itertools.count(1)
+        self.waiting: list[bytes] | None = None
 
 
 class Cursor(extensions.cursor):
-    """Prepares a statement when it first meets it, and executes it by its name from then on."""
+    """Prepares a statement when it first meets it, executes it by its name from then on, and holds commands back."""
 
     connection: Connection
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's own name
-        super().execute(self.connection.calls.get(query) or self._prepared(query, vars), vars)
+        call, waiting = self.connection.calls.get(query) or self._prepared(query, vars), self.connection.waiting
+        if waiting is None:
+            super().execute(call, vars)
+            return
+        waiting.append(self.mogrify(call, vars))
+        if not query.endswith(COMMAND):
+            self.connection.waiting = []
+            super().execute(b"\n;".join(waiting))
 
     def _prepared(self, query: Any, values: Any) -> Any:
-        calls = self.connection.calls
-        if not isinstance(values, Mapping) or len(calls) >= MOST_STATEMENTS or not _PREPARABLE.match(query):
+        connection = self.connection
+        calls = connection.calls
+        known = not connection.prepares or len(calls) >= MOST_STATEMENTS
+        if known or not isinstance(values, Mapping) or not _PREPARABLE.match(query):
             return query
         numbers = Numbers()
-        name = f"statement_{next(self.connection.numbers)}"
+        name = f"statement_{next(connection.numbers)}"
         super().execute(f"PREPARE {name} AS {query % numbers}")
         arguments = ", ".join(f"%({parameter})s" for parameter in numbers)
         calls[query] = f"EXECUTE {name} ({arguments})" if arguments else f"EXECUTE {name}"

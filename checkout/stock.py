@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from checkout import events
-from checkout.db import Connection, array, sql
+from checkout.db import Connection, array, command, sql
 from checkout.errors import Invalid, NotFound
 from checkout.events import Event
 
@@ -50,12 +50,12 @@ _MOVE = sql("""
     WHERE id = sku_id RETURNING id, stock, stock + units AS before, sequence
 """)
 
-_LOCK_SPUS = sql("""
+_LOCK_SPUS = command("""
     SELECT count(*) FROM (
         SELECT FROM spus WHERE id = ANY(CAST(:ids AS text[])) ORDER BY id FOR NO KEY UPDATE
     ) AS locked
 """)
-_SELL = sql("""
+_SELL = command("""
     UPDATE spus SET sales = sales + units
     FROM unnest(CAST(:ids AS text[]), CAST(:units AS bigint[])) AS moved (spu_id, units) WHERE id = spu_id
 """)
@@ -98,7 +98,7 @@ _ADJUST = sql("""
     WHERE id = :id RETURNING stock, sequence
 """)
 
-_NOTE = sql("""
+_NOTE = command("""
     INSERT INTO stock_adjustments (sku_id, delta, reason)
     SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:deltas AS bigint[]), CAST(:reasons AS text[]))
 """)

@@ -81,6 +81,7 @@ def with_a_slow_writer(engine: Engine, published: Published, *, overtaken: bool)
     time.sleep(0.5)  # It has its lease: what it writes for that must not be what saves it.
     with transaction(engine) as slow:
         events.append(slow, [Event("order.placed", "slow", 1, {})])
+        slow.execute(sql("SELECT"))  # Takes the event along to the server.
         if overtaken:
             write(engine, "fast", 1)
         time.sleep(0.5)
@@ -122,7 +123,7 @@ def test_nothing_is_lost_or_reordered_while_many_write(engine: Engine) -> None:
             with transaction(engine) as connection:
                 events.append(connection, [Event("order.placed", str(subject), sequence, {})])
                 if sequence % 13 == subject:
-                    time.sleep(0.03)
+                    connection.execute(sql("SELECT pg_sleep(0.03)"))
 
     running = threading.Thread(target=lambda: Relay(engine, published).run(30, stop=done.is_set))
     running.start()
