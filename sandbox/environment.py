@@ -44,7 +44,8 @@ class Environment:
     def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
         """Makes the data directory and what is kept in it, and writes `environment.json` for the other commands."""
         self.data_dir = Path(options.data_dir)
-        self.kept = _keep(self.data_dir / "kept.json")
+        asked = (options.port, options.flower_port, options.alipay_port)
+        self.kept = _keep(self.data_dir / "kept.json", *asked)
         self._given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
         self.postgres = Postgres(self.data_dir / "postgres")
         self.valkey = Valkey(self.data_dir / "valkey", port=self.kept.valkey_port, password=self.kept.valkey_password)
@@ -98,16 +99,17 @@ def _asked(options: Options) -> dict[str, str]:
     return {f"{PREFIX}PAY_WINDOW": options.pay_window, f"{PREFIX}TIME_SCALE": f"{options.time_scale:g}"}
 
 
-def _keep(file: Path) -> Kept:
-    kept = Kept(**json.loads(file.read_text())) if file.exists() else _new()
-    if not ports.is_free(kept.valkey_port):
-        kept = replace(kept, valkey_port=ports.free())
-    if not ports.is_free(kept.shop_port):
-        kept = replace(kept, shop_port=ports.free())
+def _keep(file: Path, *taken: int) -> Kept:
+    """What was kept or is made now; no port of it is one that the stack was asked to use for something else."""
+    kept = Kept(**json.loads(file.read_text())) if file.exists() else _new(*taken)
+    if kept.valkey_port in taken or not ports.is_free(kept.valkey_port):
+        kept = replace(kept, valkey_port=ports.free(*taken))
+    if kept.shop_port in taken or not ports.is_free(kept.shop_port):
+        kept = replace(kept, shop_port=ports.free(*taken))
     write_private(file, json.dumps(asdict(kept)))
     return kept
 
 
-def _new() -> Kept:
+def _new(*taken: int) -> Kept:
     jwt, flower, valkey = (secrets.token_urlsafe(32) for _ in range(3))
-    return Kept(jwt, flower, valkey, ports.free(), ports.free())
+    return Kept(jwt, flower, valkey, ports.free(*taken), ports.free(*taken))

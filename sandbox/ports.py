@@ -6,12 +6,18 @@ import socket
 LOOPBACK = "127.0.0.1"
 
 
-def free() -> int:
-    """A loopback port that nothing listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        port: int = listener.getsockname()[1]
-        return port
+_given: set[int] = set()
+
+
+def free(*taken: int) -> int:
+    """A loopback port that nothing listens on at this moment, none of those, and not given to this process before."""
+    while True:
+        with socket.socket() as listener:
+            listener.bind((LOOPBACK, 0))
+            port: int = listener.getsockname()[1]
+        if port not in _given.union(taken):
+            _given.add(port)
+            return port
 
 
 def is_free(port: int) -> bool:
