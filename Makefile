@@ -12,9 +12,9 @@ demo: $(STAMP)
 up: $(STAMP)
 	$(BIN)/checkout up $(ARGS)
 
-# Half of the suite waits for processes, so two files at a time take little longer than one.
+# Half of the suite waits for processes, so three files at a time keep two cores busy.
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import cast
 
+import hypothesis
 import pytest
 from redis import Redis
 
@@ -20,6 +21,12 @@ from sandbox.postgres import Postgres
 from sandbox.valkey import Valkey
 from tests.client import Client, serving
 from tests.databases import TEMPLATE, Databases
+
+# The same examples each time, however slow the machine is.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, derandomize=True, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
+hypothesis.settings.load_profile("suite")
 
 SECRET = "a secret for tests, longer than the 32 bytes of HS256 and the 64 of HS512"
 
@@ -163,7 +170,9 @@ def client(settings: Settings, in_process: Callable[..., None]) -> Iterator[Clie
 def shared_settings(server: Postgres, template: str, valkey_server: Valkey, alipay_sides: Keys) -> Settings:
     """One shop for all tests that change nothing in it."""
     url = postgres.create_database(server.url(), "shared", template=template)
-    return parse(_environment(url, valkey_server, alipay_sides))
+    # Its carts lie where no other test puts any.
+    carts = {"CHECKOUT_REDIS_URL": valkey_server.url(2)}
+    return parse(_environment(url, valkey_server, alipay_sides) | carts)
 
 
 @pytest.fixture(scope="session")

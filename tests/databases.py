@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from itertools import count
 
 import psycopg2
+from psycopg2.extensions import connection
 
 from sandbox import postgres
 from sandbox.postgres import Postgres
@@ -38,7 +40,7 @@ class Databases:
         self._numbers = count(1)
         self._free: list[str] = []
         self._shape: object = None
-        self._deletes = ""
+        self._tables: list[str] = []
 
     def take(self) -> str:
         """The name of an empty, migrated database."""
@@ -46,6 +48,12 @@ class Databases:
             return self._free.pop()
         name = f"test_{next(self._numbers)}"
         postgres.create_database(self._server.url(), name, template=TEMPLATE)
+        if self._shape is None:  # As no test has touched it yet.
+            with closing(self._connect(name)) as opened, opened.cursor() as cursor:
+                cursor.execute(_SHAPE)
+                self._shape = cursor.fetchone()
+                cursor.execute(_TABLES)
+                self._tables = [table for (table,) in cursor.fetchall()]
         return name
 
     def give_back(self, name: str) -> None:
@@ -56,21 +64,17 @@ class Databases:
             postgres.drop_database(self._server.url(), name)
 
     def _empty(self, name: str) -> bool:
-        address = self._server.url(name).replace("postgresql+psycopg2://", "postgresql://", 1)
-        connection = psycopg2.connect(address, connect_timeout=10)
+        deletes = " ".join(f"DELETE FROM {table};" for table in self._tables)
         try:
-            with connection, connection.cursor() as cursor:
+            with closing(self._connect(name)) as opened, opened, opened.cursor() as cursor:
                 cursor.execute(_SHAPE)
-                shape = cursor.fetchone()
-                if self._shape is None:
-                    cursor.execute(_TABLES)
-                    self._deletes = " ".join(f"DELETE FROM {table};" for (table,) in cursor.fetchall())
-                if shape != (self._shape or shape):
+                if cursor.fetchone() != self._shape:
                     return False
-                self._shape = shape
-                cursor.execute(_EMPTY.format(deletes=self._deletes))
+                cursor.execute(_EMPTY.format(deletes=deletes))
         except psycopg2.OperationalError:
             return False  # Somebody still holds a lock there.
-        finally:
-            connection.close()
         return True
+
+    def _connect(self, name: str) -> connection:
+        address = self._server.url(name).replace("postgresql+psycopg2://", "postgresql://", 1)
+        return psycopg2.connect(address, connect_timeout=30)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import urllib3
 
-from sandbox import ports
+from tests import ports
 
 ROOT = Path(__file__).parent.parent
-LONGEST_SECONDS = 60
+LONGEST_SECONDS = 100
 HTTP = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30), maxsize=20)
 
 
@@ -51,6 +51,14 @@ def process(*command: str, environment: Mapping[str, str], log: Path) -> Iterato
             started.wait(15)
 
 
+def is_well(url: str) -> bool:
+    """Whether the API there says that it is ready."""
+    try:
+        return HTTP.request("GET", f"{url}/health/ready").status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
 @contextmanager
 def an_api(environment: Mapping[str, str], log: Path) -> Iterator[str]:
     """The API's address, once it is ready."""
@@ -60,7 +68,7 @@ def an_api(environment: Mapping[str, str], log: Path) -> Iterator[str]:
 
         def is_ready() -> bool:
             assert started.poll() is None, log.read_text()
-            return ports.answers(port) and HTTP.request("GET", f"{url}/health/ready").status == 200
+            return is_well(url)
 
         eventually(is_ready, "the API is ready")
         yield url

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from api import limits
 from checkout import db, schema
 from checkout.db import Engine, sql, transaction
 from checkout.settings import parse
@@ -94,9 +95,10 @@ def test_while_redis_is_away_only_the_cart_is(environment: dict[str, str], engin
 
 
 @pytest.mark.usefixtures("in_process")
-def test_the_rate_at_the_door_is_kept_per_user(environment: dict[str, str]) -> None:
+def test_the_rate_at_the_door_is_kept_per_user(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MINUTE_SECONDS", 10**9)  # It does not end during the test.
     with serving(parse(environment | {"CHECKOUT_RATE_PER_USER": "2"})) as client:
-        assert [client.order(f"k{n}").status_code for n in range(4)] in ([202, 202, 429, 429], [202, 202, 202, 429])
+        assert [client.order(f"k{n}").status_code for n in range(4)] == [202, 202, 429, 429]
         result = client.order("k9")
         assert problem(result) == (429, "too_many_orders")
         assert "retry-after" in result.headers

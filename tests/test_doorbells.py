@@ -38,14 +38,14 @@ def cure(engine: Engine, order_id: int) -> None:
 
 def test_a_lost_doorbell_is_rung_again_by_the_sweep(engine: Engine) -> None:
     order_id = an_order(engine)
-    assert swept(engine, after_seconds=0) == Overdue([], [])
-    assert swept(engine) == Overdue([order_id], [])
+    assert swept(engine, after_seconds=-60) == Overdue([], [])
+    assert swept(engine, after_seconds=120) == Overdue([order_id], [])
 
 
 def test_the_sweep_does_not_ring_twice_in_a_row(engine: Engine) -> None:
-    an_order(engine)
-    swept(engine)
-    assert swept(engine, after_seconds=0) == Overdue([], [])
+    order_id = an_order(engine)
+    assert swept(engine) == Overdue([order_id], [])
+    assert swept(engine, after_seconds=-60) == Overdue([], [])
 
 
 def test_a_worker_places_what_the_sweep_rang_for(engine: Engine, in_process: Callable[..., None]) -> None:

@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from checkout import closing, events, orders, stock
 from checkout.db import Engine, sql, transaction
 from checkout.events import Event, Logged
-from checkout.relay import Relay
 from tests.client import Client, problem
 from tests.factories import a_sku, a_trade, an_attempt, attempts, order, paid, placed, rows, told, topics
+from tests.relaying import relay_all
 
 
 def test_an_orders_events_are_numbered_without_a_gap_in_the_sequence_of_ids(engine: Engine) -> None:
@@ -103,7 +103,7 @@ def test_operators_read_what_was_published_page_by_page(client: Client, engine: 
     a_sku(engine)
     order_id = paid(engine)
     assert client.get("/v1/events", is_operator=True).json == {"events": [], "next_after": None}
-    Relay(engine, list[Logged]().extend).run(0.5)
+    relay_all(engine, list[Logged]().extend)
     seen: list[dict[str, object]] = []
     after = "0"
     while True:
@@ -130,15 +130,13 @@ def test_partitions_are_turned_and_keep_what_is_needed(engine: Engine) -> None:
 
     with transaction(engine) as connection:
         connection.execute(sql("SELECT make_partitions(current_date - 40, current_date - 30)"))
-    with transaction(engine) as connection:
+    with transaction(engine) as connection:  # One, so that its day does not end in between.
         assert sweep.turn_partitions(connection) > 0
-    with transaction(engine) as connection:
         names = connection.execute(sql("SELECT tablename FROM pg_tables WHERE tablename ~ '^events_[0-9]'")).scalars()
         days = sorted(name.removeprefix("events_") for name in names)
         oldest, last = connection.execute(
             sql("SELECT to_char(current_date - 30, 'YYYYMMDD'), to_char(current_date + 7, 'YYYYMMDD')")
         ).one()
-    assert days[0] <= oldest
-    assert days[-1] == last
-    with transaction(engine) as connection:
+        assert days[0] <= oldest
+        assert days[-1] == last
         assert sweep.turn_partitions(connection) == 0

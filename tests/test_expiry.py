@@ -142,14 +142,15 @@ def test_a_trade_is_not_closed_while_its_order_is_payable(engine: Engine) -> Non
 
 @pytest.mark.parametrize("answers", [(UNKNOWN,), (Refused("ISV.OTHER", ""),)])
 def test_an_unknown_answer_keeps_the_stock_and_comes_again(
-    engine: Engine, late: Payment, answers: tuple[Result, ...]
+    engine: Engine, late: Payment, answers: tuple[Result, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(queries, "CLOSING_LADDER_SECONDS", (600,))
     expire(engine)
     time_passes(engine, late.order_id, minutes=10)
     ask(engine, *answers)
     assert (order(engine, late.order_id).status, stock_of(engine)) == ("awaiting_payment", 4)
     assert due(engine) == []
-    time_passes(engine, late.order_id, minutes=1)
+    time_passes(engine, late.order_id, minutes=10)
     assert len(due(engine)) == 1
 
 
@@ -205,7 +206,7 @@ def test_an_attempt_may_bring_money_until_its_end_and_a_margin(engine: Engine, m
 def test_an_attempt_made_late_lives_for_its_methods_minimum(engine: Engine, method: str, seconds: int) -> None:
     a_sku(engine)
     order_id = placed(engine)
-    time_passes(engine, order_id, minutes=29.9)
+    time_passes(engine, order_id, minutes=29.2)
     attempt = an_attempt(engine, order_id, method)
     assert attempt.offered_at is not None
     assert attempt.payable_until == attempt.offered_at + timedelta(seconds=seconds + 120)

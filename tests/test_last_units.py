@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import TextClause
 from sqlalchemy.exc import IntegrityError
 
 from checkout import placement, stock
-from checkout.db import Engine, sql, transaction
+from checkout.db import Connection, Engine, sql, transaction
+from checkout.stock import Sku
 from tests.factories import TERMS, a_sku, an_order, many_orders, row, rows, stock_of
 from tests.threads import at_once
 
@@ -77,14 +79,22 @@ def test_placing_against_a_restock_loses_no_unit(engine: Engine) -> None:
     assert sum(change.delta for change in rows(engine, "stock_adjustments")) == 9
 
 
-def unlocked(statement: TextClause) -> TextClause:
-    """The same statement, careless: it reads without a lock, and is slow enough to be overtaken."""
-    return sql(statement.text.replace("FOR NO KEY UPDATE", "").replace("FROM skus", "FROM skus, pg_sleep(0.2)"))
+@pytest.fixture
+def careless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two orders read the stock without a lock, and neither goes on before the other has read it, too."""
+    both_have_read = threading.Barrier(2)
+
+    def read(connection: Connection, sku_ids: Collection[str]) -> dict[str, Sku]:
+        found = stock.peek(connection, sku_ids)
+        both_have_read.wait(30)
+        return found
+
+    monkeypatch.setattr(stock, "lock", read)
 
 
-def test_without_the_row_locks_the_race_would_be_lost(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("careless")
+def test_without_the_row_locks_the_race_would_be_lost(engine: Engine) -> None:
     """The negative control: the race above can fail, and PostgreSQL's CHECK is what then stops it."""
-    monkeypatch.setattr(stock, "_LOCK", unlocked(stock._LOCK))
     a_sku(engine, stock=1)
     ids = [an_order(engine, user_id=user) for user in (1, 2)]
     refused: list[str] = []
@@ -101,10 +111,8 @@ def test_without_the_row_locks_the_race_would_be_lost(engine: Engine, monkeypatc
     assert "skus_stock_check" in refused[0]
 
 
-def test_without_locks_and_without_the_check_more_is_sold_than_there_is(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stock, "_LOCK", unlocked(stock._LOCK))
+@pytest.mark.usefixtures("careless")
+def test_without_locks_and_without_the_check_more_is_sold_than_there_is(engine: Engine) -> None:
     a_sku(engine, stock=1)
     with transaction(engine) as connection:
         connection.execute(sql("ALTER TABLE skus DROP CONSTRAINT skus_stock_check"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -15,7 +14,10 @@ from checkout.events import Event, Logged
 from checkout.relay import Relay
 from tests.factories import rows
 from tests.processes import eventually
+from tests.relaying import LONGEST_SECONDS
 from tests.threads import at_once
+
+MOST_SCENES = 20
 
 
 def write(engine: Engine, subject: str, sequence: int) -> None:
@@ -44,7 +46,7 @@ class Published:
 def drain(engine: Engine, publish: Published, after: int = 0) -> None:
     """Runs a relay until everything after that event was sent."""
     wanted = {event_id for event_id in logged(engine) if event_id > after}
-    Relay(engine, publish).run(10, stop=lambda: wanted <= set(publish.ids))
+    Relay(engine, publish).run(LONGEST_SECONDS, stop=lambda: wanted <= set(publish.ids))
     assert wanted <= set(publish.ids)
 
 
@@ -73,30 +75,33 @@ def test_a_next_relay_goes_on_where_the_last_one_stopped(engine: Engine) -> None
     assert [event.sequence for event in published.events] == [2]
 
 
-def with_a_slow_writer(engine: Engine, published: Published, *, overtaken: bool) -> set[int]:
-    """A transaction draws an id and commits late, overtaken by others or not; returns what was sent at the end."""
-    done = threading.Event()
-    running = threading.Thread(target=lambda: Relay(engine, published).run(30, stop=done.is_set))
-    running.start()
-    time.sleep(0.5)  # It has its lease: what it writes for that must not be what saves it.
+def lost_of_a_slow_writer(engine: Engine, number: int, *, overtaken: bool) -> set[int]:
+    """A transaction draws an id, a relay looks, and only then the transaction commits, overtaken by another or not.
+
+    Returns the ids of what is in the log and was not sent at the end.
+    """
+    published = Published()
+    own = Relay(engine, published)
+    assert own._lease()  # What it writes for that must not be what saves it.
+    before = set(logged(engine))
     with transaction(engine) as slow:
-        events.append(slow, [Event("order.placed", "slow", 1, {})])
+        events.append(slow, [Event("order.placed", "slow", number, {})])
         slow.execute(sql("SELECT"))  # Takes the event along to the server.
         if overtaken:
-            write(engine, "fast", 1)
-        time.sleep(0.5)
-    write(engine, "fast", 2)
-    eventually(lambda: max(logged(engine)) in published.ids, "the last event was sent")
-    done.set()
-    running.join(30)
-    return set(published.ids)
+            write(engine, "fast", number)
+        own.run_once()
+        own.run_once()
+    write(engine, "last", number)
+    while max(logged(engine)) not in published.ids:
+        own.run_once()
+    own._release()
+    return set(logged(engine)) - before - set(published.ids)
 
 
 @pytest.mark.parametrize("overtaken", [True, False])
 def test_a_slow_transaction_is_not_passed_by(engine: Engine, overtaken: bool) -> None:
-    published = Published()
-    with_a_slow_writer(engine, published, overtaken=overtaken)
-    assert published.ids == logged(engine)
+    for number in range(1, MOST_SCENES):
+        assert lost_of_a_slow_writer(engine, number, overtaken=overtaken) == set()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,8 @@ def test_with_a_careless_fence_the_slow_transactions_event_would_be_lost(
 ) -> None:
     """The negative control: a relay that trusts the ids it sees goes past the slow one for ever."""
     monkeypatch.setattr(relay, name, sql(careless))
-    assert with_a_slow_writer(engine, Published(), overtaken=overtaken) < set(logged(engine))
+    # Whoever commits meanwhile, be it the server's own housekeeping, may save the slow one; not each time.
+    assert any(lost_of_a_slow_writer(engine, number, overtaken=overtaken) for number in range(1, MOST_SCENES))
 
 
 def test_nothing_is_lost_or_reordered_while_many_write(engine: Engine) -> None:
@@ -125,14 +131,12 @@ def test_nothing_is_lost_or_reordered_while_many_write(engine: Engine) -> None:
                 if sequence % 13 == subject:
                     connection.execute(sql("SELECT pg_sleep(0.03)"))
 
-    running = threading.Thread(target=lambda: Relay(engine, published).run(30, stop=done.is_set))
+    running = threading.Thread(target=lambda: Relay(engine, published).run(2 * LONGEST_SECONDS, stop=done.is_set))
     running.start()
     at_once(writer, range(6))
-    deadline = time.monotonic() + 20
-    while len(set(published.ids)) < 6 * 39 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    eventually(lambda: len(set(published.ids)) == 6 * 39, "all are sent")
     done.set()
-    running.join(20)
+    running.join(LONGEST_SECONDS)
     assert published.ids == logged(engine)
     per_subject: dict[str, list[int]] = defaultdict(list)
     for event in published.events:
@@ -144,8 +148,18 @@ def test_two_relays_at_once_publish_as_one(engine: Engine) -> None:
     for sequence in range(1, 51):
         write(engine, "1", sequence)
     published = Published()
-    got_the_lease = at_once(lambda _: Relay(engine, published).run(0.5), range(3))
-    assert sorted(got_the_lease) == [False, False, True]
+    refused: list[int] = []
+
+    def compete(number: int) -> bool:
+        def is_over() -> bool:
+            return len(refused) == 2 and set(published.ids) == set(logged(engine))
+
+        got_the_lease = Relay(engine, published).run(LONGEST_SECONDS, stop=is_over)
+        if not got_the_lease:
+            refused.append(number)
+        return got_the_lease
+
+    assert sorted(at_once(compete, range(3))) == [False, False, True]
     assert published.ids == logged(engine)
 
 
@@ -157,7 +171,7 @@ def test_a_lease_that_ran_out_is_taken_over(engine: Engine) -> None:
     with transaction(engine) as connection:
         connection.execute(sql("UPDATE relay SET leased_until = now() - interval '1 second'"))
     published = Published()
-    assert Relay(engine, published).run(0.3)
+    drain(engine, published)
     assert published.ids == logged(engine)
 
 
@@ -175,7 +189,7 @@ def test_a_relay_killed_between_publish_and_advance_only_repeats(engine: Engine)
         raise Killed
 
     with pytest.raises(Killed):
-        Relay(engine, publish_and_die).run(5)
+        Relay(engine, publish_and_die).run(LONGEST_SECONDS)
     drain(engine, published_again := Published())
     assert published.ids == published_again.ids == logged(engine)
 
@@ -187,6 +201,6 @@ def test_a_relay_that_lost_its_lease_while_away_does_not_move_the_mark(engine: E
         with transaction(engine) as connection:
             connection.execute(sql("UPDATE relay SET holder = gen_random_uuid(), leased_until = 'infinity'"))
 
-    assert not Relay(engine, lose_the_lease).run(5)
+    assert not Relay(engine, lose_the_lease).run(LONGEST_SECONDS)
     [mark] = rows(engine, "relay")
     assert mark.published < logged(engine)[0]

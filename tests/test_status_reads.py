@@ -16,6 +16,7 @@ from checkout.db import Engine
 from checkout.resources import Resources
 from tests.client import Client, problem, serving
 from tests.factories import TERMS, a_sku, an_order, many_orders, order, paid, placed
+from tests.processes import eventually
 
 
 def place(engine: Engine, resources: Resources, order_id: int, *, wakes: bool = True) -> None:
@@ -53,7 +54,7 @@ def test_a_wait_ends_as_soon_as_the_order_is_placed(client: Client, engine: Engi
     waiting = poll(client, order_id, 30)
     assert not waiting.done()
     place(engine, resources, order_id)
-    result = waiting.result(10)
+    result = waiting.result(30)
     assert (result.status_code, result.json["status"]) == (200, "awaiting_payment")
     assert result.headers["preference-applied"] == "wait=30"
 
@@ -63,18 +64,18 @@ def test_a_lost_wake_up_costs_seconds_not_truth(client: Client, engine: Engine, 
     order_id = an_order(engine)
     waiting = poll(client, order_id, 30)
     place(engine, resources, order_id, wakes=False)
-    assert waiting.result(10).json["status"] == "awaiting_payment"
+    assert waiting.result(30).json["status"] == "awaiting_payment"
 
 
 def test_a_wait_without_news_ends_as_it_is(client: Client, engine: Engine) -> None:
     order_id = an_order(engine)
-    result = poll(client, order_id, 1).result(10)
+    result = poll(client, order_id, 1).result(30)
     assert (result.status_code, result.json["status"]) == (200, "accepted")
 
 
 def test_a_wait_without_etag_does_not_wait_for_a_placed_order(client: Client, engine: Engine) -> None:
     a_sku(engine)
-    assert poll(client, placed(engine), 30).result(10).status_code == 200
+    assert poll(client, placed(engine), 30).result(30).status_code == 200
 
 
 def test_a_wait_with_an_etag_ends_with_304_or_with_the_change(
@@ -83,17 +84,17 @@ def test_a_wait_with_an_etag_ends_with_304_or_with_the_change(
     a_sku(engine)
     order_id = an_order(engine)
     etag = client.get(f"/v1/orders/{order_id}").headers["etag"]
-    unchanged = poll(client, order_id, 1, etag).result(10)
+    unchanged = poll(client, order_id, 1, etag).result(30)
     assert (unchanged.status_code, unchanged.content, unchanged.headers["etag"]) == (304, b"", etag)
     waiting = poll(client, order_id, 30, etag)
     place(engine, resources, order_id)
-    changed = waiting.result(10)
+    changed = waiting.result(30)
     assert (changed.status_code, changed.json["status"]) == (200, "awaiting_payment")
 
 
 def test_an_etag_that_is_old_already_is_answered_at_once(client: Client, engine: Engine) -> None:
     a_sku(engine)
-    result = poll(client, placed(engine), 30, '"1"').result(10)
+    result = poll(client, placed(engine), 30, '"1"').result(30)
     assert result.status_code == 200
 
 
@@ -133,10 +134,16 @@ def restless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_orders, "PING_SECONDS", 0.5)
 
 
-async def read_stream(client: Client, path: str, count: int, **headers: str) -> list[dict[str, str]]:
-    """The first events of a stream, as their fields."""
-    found: list[dict[str, str]] = []
-    async with client.conductor.simulate_get_stream(path, headers=headers) as stream:
+class Told(list[dict[str, str]]):
+    """What a stream has told, event by event, as their fields."""
+
+
+async def read_stream(
+    client: Client, path: str, count: int, found: Told | None = None, headers: dict[str, str] | None = None
+) -> list[dict[str, str]]:
+    """The first events of a stream; they can be watched as they come in `found`."""
+    found = Told() if found is None else found
+    async with client.conductor.simulate_get_stream(path, headers=headers or {}) as stream:
         text = ""
         while len(found) < count:
             text += (await asyncio.wait_for(stream.stream.read(), 20)).decode()
@@ -155,8 +162,9 @@ def events_path(client: Client, order_id: int) -> str:
 def test_a_stream_tells_each_change(client: Client, engine: Engine, resources: Resources) -> None:
     a_sku(engine)
     order_id = an_order(engine)
-    reading = client.begin(read_stream(client, events_path(client, order_id), 2))
-    time.sleep(0.3)
+    told = Told()
+    reading = client.begin(read_stream(client, events_path(client, order_id), 2, told))
+    eventually(lambda: len(told) == 1, "the stream tells what is")
     place(engine, resources, order_id)
     first, second = reading.result(30)
     assert [json.loads(event["data"])["status"] for event in (first, second)] == ["accepted", "awaiting_payment"]
@@ -168,7 +176,7 @@ def test_a_stream_goes_on_after_the_last_event(client: Client, engine: Engine, r
     a_sku(engine)
     order_id = an_order(engine)
     path = events_path(client, order_id)
-    reading = client.begin(read_stream(client, path, 1, **{"Last-Event-ID": "1"}))
+    reading = client.begin(read_stream(client, path, 1, headers={"Last-Event-ID": "1"}))
     time.sleep(0.3)
     place(engine, resources, order_id)
     [event] = reading.result(30)
@@ -182,7 +190,7 @@ def test_a_stream_opens_by_bearer_too(client: Client, engine: Engine) -> None:
     order_id = an_order(engine)
     path = f"/v1/orders/{order_id}/events"
     bearer = {"Authorization": f"Bearer {token(client.settings)}"}
-    [event] = client.wait(read_stream(client, path, 1, **bearer))
+    [event] = client.wait(read_stream(client, path, 1, headers=bearer))
     assert json.loads(event["data"])["id"] == str(order_id)
 
 

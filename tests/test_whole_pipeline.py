@@ -23,7 +23,7 @@ from tests.factories import a_sku, rows, stock_of
 from tests.processes import HTTP, an_api, eventually, process
 from tests.stack.family import descendants
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from ops.demo.timeline import Missed
 
+NOTIFY_SECONDS = 8.0
 _PAUSE_SECONDS = 0.1
 _MOST_REDIRECTS = 5
 _LARGE_ENOUGH = 2048
@@ -33,9 +34,9 @@ class LocalAlipay:
         """Has something go wrong from now on; `sandbox/alipay/faults.py` lists what can."""
         self._admin("POST", "faults", {"fault": fault, **rule})
 
-    def notifies(self, out_trade_no: str, state: str, seconds: float = 8) -> list[dict[str, Any]]:
+    def notifies(self, out_trade_no: str, state: str) -> list[dict[str, Any]]:
         """The trade's notifies in that state, waited for. Raises Missed."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + NOTIFY_SECONDS
         while True:
             notifies = self._admin("GET", f"notifies?out_trade_no={out_trade_no}")["notifies"]
             found = [notify for notify in notifies if notify["state"] == state]
@@ -43,7 +44,7 @@ class LocalAlipay:
                 return found
             if time.monotonic() > deadline:
                 states = ", ".join(notify["state"] for notify in notifies) or "none at all"
-                raise Missed(f"waited {seconds:g} s for a notify that is {state}; there is {states}")
+                raise Missed(f"waited {NOTIFY_SECONDS:g} s for a notify that is {state}; there is {states}")
             time.sleep(_PAUSE_SECONDS)
 
     def _admin(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

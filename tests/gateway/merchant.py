@@ -27,7 +27,7 @@ def new_order() -> str:
 class Merchant(AliPay):  # type: ignore[misc]  # the published client has no types
     """The published client, pointed at the local gateway and otherwise as it is."""
 
-    def __init__(self, keys: Keys, gateway: str, timeout: float = 10) -> None:
+    def __init__(self, keys: Keys, gateway: str, timeout: float = 60) -> None:
         super().__init__(
             appid=keys.app_id,
             app_private_key_string=keys.app_private_key_file.read_text(),
@@ -77,7 +77,7 @@ class Listener:
             self.arrived.notify_all()
         return self.reply(count)
 
-    def wait(self, count: int, seconds: float = 10) -> list[dict[str, str]]:
+    def wait(self, count: int, seconds: float = 60) -> list[dict[str, str]]:
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.received) >= count, seconds), self.received
             return list(self.received)

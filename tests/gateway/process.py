@@ -1,7 +1,6 @@
 """A real gateway process on a free port, and its admin API."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -11,8 +10,10 @@ from typing import Any
 import urllib3
 
 from sandbox.alipay import keys
+from tests import ports
 
-HTTP = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(10))
+LONGEST_SECONDS = 60
+HTTP = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(LONGEST_SECONDS))
 
 
 class LocalAlipay:
@@ -20,9 +21,7 @@ class LocalAlipay:
 
     def __init__(self, data_dir: Path, time_scale: float) -> None:
         self.data_dir, self.time_scale = data_dir, time_scale
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = ports.free()
         self.keys = keys.ensure(data_dir)
         self.process = self._launch()
 
@@ -45,14 +44,14 @@ class LocalAlipay:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(LONGEST_SECONDS)
 
     def start_again(self) -> None:
         self.process = self._launch()
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(LONGEST_SECONDS)
 
     def admin(self, method: str, path: str, body: dict[str, Any] | None = None, status: int = 200) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"} if body is not None else {}
@@ -81,8 +80,8 @@ class LocalAlipay:
         found: list[dict[str, Any]] = self.admin("GET", f"notifies?out_trade_no={out_trade_no}")["notifies"]
         return found
 
-    def wait_for_notify(self, out_trade_no: str, state: str, seconds: float = 10) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
+    def wait_for_notify(self, out_trade_no: str, state: str) -> dict[str, Any]:
+        deadline = time.monotonic() + LONGEST_SECONDS
         while time.monotonic() < deadline:
             found = [notify for notify in self.notifies(out_trade_no) if notify["state"] == state]
             if found:

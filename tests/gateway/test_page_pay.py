@@ -97,10 +97,10 @@ def beijing(seconds: float) -> str:
 
 def test_time_expire_closes_an_unpaid_trade_to_the_second(alipay: LocalAlipay, merchant: Merchant) -> None:
     order = new_order()
-    alipay.admin("POST", "login", {"pay_url": merchant.page(order, time_expire=beijing(120), timeout_express="1d")})
-    alipay.skew(115)
+    alipay.admin("POST", "login", {"pay_url": merchant.page(order, time_expire=beijing(600), timeout_express="1d")})
+    alipay.skew(300)
     assert merchant.api_alipay_trade_query(out_trade_no=order)["trade_status"] == "WAIT_BUYER_PAY"
-    alipay.skew(121)
+    alipay.skew(601)
     assert merchant.api_alipay_trade_query(out_trade_no=order)["trade_status"] == "TRADE_CLOSED"
     trade = alipay.trade(order)
     assert trade["closed_at"] == trade["expires_at"]

@@ -16,13 +16,14 @@ from checkout.db import Engine, transaction
 from checkout.settings import Settings, parse
 from ops.checkup import Diagnosis, alipay, stores
 from ops.checkup.workers import workers
-from sandbox import ports, postgres
+from sandbox import postgres
 from sandbox.alipay.keys import Keys
 from sandbox.postgres import Postgres
 from sandbox.valkey import Valkey
 from tests.factories import a_sku
 from tests.gateway.process import LocalAlipay
 from tests.ops.command import Command, in_a_process
+from tests.ports import NOBODYS
 from tests.processes import eventually, process
 
 
@@ -63,11 +64,14 @@ def test_a_shop_at_work_is_well(reached: dict[str, str], tmp_path: Path) -> None
     with process(*command, "--loglevel=INFO", environment=reached, log=log):
         eventually(lambda: "ready" in log.read_text(), "the worker is ready")
         done = in_a_process("doctor", "--json", environment=reached)
+        for _ in range(3):  # He gives each part two seconds to answer, which a busy machine may miss.
+            if done.returncode:
+                done = in_a_process("doctor", "--json", environment=reached)
     told = json.loads(done.stdout)
-    assert (done.returncode, told["ok"], done.stderr) == (0, True, "")
     assert {check["name"]: check["state"] for check in told["checks"]} == dict.fromkeys(
         ("configuration", "key pair", "clock", "schema", "relay", "carts", "broker", "workers", "beat", "alipay"), "ok"
     )
+    assert (done.returncode, told["ok"], done.stderr) == (0, True, "")
 
 
 def test_wrong_settings_end_the_visit(environment: dict[str, str]) -> None:
@@ -84,7 +88,7 @@ def test_without_workers_the_queues_are_named(checkout: Command) -> None:
 
 
 def test_a_database_that_is_away_or_empty(environment: dict[str, str], server: Postgres) -> None:
-    away = f"postgresql+psycopg2://nobody@127.0.0.1:{ports.free()}/x"
+    away = f"postgresql+psycopg2://nobody@127.0.0.1:{NOBODYS}/x"
     assert states(stores.database(parse(environment | {"CHECKOUT_DATABASE_URL": away}))) == {"database": "fail"}
     empty = postgres.create_database(server.url(), "doctors_empty")
     found = list(stores.database(parse(environment | {"CHECKOUT_DATABASE_URL": empty})))
@@ -122,8 +126,8 @@ def test_a_redis_that_forgets_or_evicts(settings: Settings, broker: Valkey) -> N
 
 def test_brokers_that_are_away(environment: dict[str, str]) -> None:
     away = {
-        "CHECKOUT_BROKER_URL": f"amqp://guest:hush@127.0.0.1:{ports.free()}//",
-        "CHECKOUT_EVENTS_URL": f"redis://:hush@127.0.0.1:{ports.free()}/0",
+        "CHECKOUT_BROKER_URL": f"amqp://guest:hush@127.0.0.1:{NOBODYS}//",
+        "CHECKOUT_EVENTS_URL": f"redis://:hush@127.0.0.1:{NOBODYS}/0",
     }
     found = list(stores.brokers(parse(environment | away)))
     assert states(iter(found)) == {"broker": "fail", "events": "fail"}

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import IO, Any, cast
 
 import pytest
@@ -17,13 +18,13 @@ from checkout import bus
 from checkout.bus import Bus
 from checkout.db import Engine
 from checkout.events import EXCHANGE
-from checkout.relay import Relay
 from checkout.settings import Settings
 from sandbox.process import PROJECT
 from sandbox.valkey import Valkey
 from tests.factories import a_sku, placed, rows
 from tests.ops.command import Command, good, in_a_process
 from tests.processes import eventually
+from tests.relaying import relay_all
 
 
 class Tail:
@@ -59,10 +60,8 @@ def tails() -> Iterator[list[Tail]]:
 
 def relayed(engine: Engine, settings: Settings) -> None:
     """Everything in the log is sent."""
-    end = Bus(settings.events_url)
-    relay = Relay(engine, end.publish)
-    assert relay.run(0.5)
-    end.close()
+    with closing(Bus(settings.events_url)) as end:
+        relay_all(engine, end.publish)
 
 
 def bound(broker: Valkey) -> int:

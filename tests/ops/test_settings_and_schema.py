@@ -12,11 +12,12 @@ import pytest
 from checkout import db
 from checkout.db import Engine, transaction
 from ops.prepare import prepare
-from sandbox import ports, postgres
+from sandbox import postgres
 from sandbox.postgres import Postgres
 from tests.conftest import SECRET
 from tests.factories import a_sku, rows, stock_of
 from tests.ops.command import Command, answer, good, in_a_process, refused
+from tests.ports import NOBODYS
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_a_damaged_data_directory_is_named(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_away_is_told_in_one_line(environment: dict[str, str]) -> None:
-    away = environment | {"CHECKOUT_DATABASE_URL": f"postgresql+psycopg2://checkout:hush@127.0.0.1:{ports.free()}/x"}
+    away = environment | {"CHECKOUT_DATABASE_URL": f"postgresql+psycopg2://checkout:hush@127.0.0.1:{NOBODYS}/x"}
     for command in ("audit", "stuck", "migrate", "orders list"):
         done = in_a_process(*command.split(), environment=away)
         assert (done.returncode, done.stdout) == (1, "")

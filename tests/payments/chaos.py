@@ -18,6 +18,7 @@ from typing import Any
 from checkout import clock, db, reconciliation, stuck
 from checkout.db import sql, transaction
 from tests.payments.shop import HTTP, Shop, fen
+from tests.payments.worker import AT_WORK
 from tests.processes import ROOT, eventually
 
 # Of each kind so many in a hundred calls, notifications or closes.
@@ -67,6 +68,10 @@ class Workers:
         self._running[which] = self._launch()
         self.kills += 1
 
+    def are_at_work(self) -> bool:
+        """Whether every one that was ever launched has begun: who kills beginners alone learns nothing."""
+        return self._log.read_text().count(AT_WORK) == len(self._running) + self.kills
+
     def assert_alive(self) -> None:
         """None has ended by itself: an error would have ended it."""
         assert [one.poll() for one in self._running] == [None, None], self._log.read_text()[-8000:]
@@ -98,7 +103,7 @@ def trouble(shop: Shop, workers: Workers, dice: random.Random, is_over: Callable
     audits, next_kill = 0, 0.0
     while not is_over():
         time.sleep(1)
-        if time.monotonic() > next_kill:
+        if time.monotonic() > next_kill and workers.are_at_work():
             workers.kill_one(dice.randrange(2))
             leases_run_out(shop)
             next_kill = time.monotonic() + dice.uniform(3, 6)
@@ -107,10 +112,15 @@ def trouble(shop: Shop, workers: Workers, dice: random.Random, is_over: Callable
     return audits
 
 
+# In the workers' lock order, and past what they hold.
 _LEASES = (
-    """UPDATE payments SET due_at = now()
-        WHERE due_at > now() + make_interval(secs => :seconds) AND offered_at IS NOT NULL""",
-    "UPDATE refunds SET next_try_at = now() WHERE next_try_at > now() + make_interval(secs => :seconds)",
+    """UPDATE payments SET due_at = now() WHERE (order_id, n) IN (
+        SELECT order_id, n FROM payments
+        WHERE due_at > now() + make_interval(secs => :seconds) AND offered_at IS NOT NULL
+        ORDER BY order_id, n FOR NO KEY UPDATE SKIP LOCKED)""",
+    """UPDATE refunds SET next_try_at = now() WHERE id IN (
+        SELECT id FROM refunds WHERE next_try_at > now() + make_interval(secs => :seconds)
+        ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)""",
 )
 
 

@@ -9,15 +9,16 @@ import msgspec
 import pytest
 
 from checkout.settings import parse
-from sandbox import ports, postgres
+from sandbox import postgres
 from sandbox.alipay.keys import Keys
 from sandbox.alipay.switches import Switches
 from sandbox.postgres import Postgres
 from sandbox.valkey import Valkey
+from tests import ports
 from tests.conftest import SECRET
 from tests.gateway.process import LocalAlipay
 from tests.payments.shop import TIME_SCALE, Shop
-from tests.processes import HTTP, eventually, process
+from tests.processes import eventually, is_well, process
 
 # Products that tell of everything that happens to a trade, and no notify that a test did not ask for.
 SWITCHES = Switches(triggers="2021")
@@ -53,15 +54,17 @@ def environment_of(database_url: str, broker: Valkey, gateway: LocalAlipay, **mo
 
 
 @contextmanager
-def an_open_shop(environment: dict[str, str], gateway: LocalAlipay, log: Path) -> Iterator[Shop]:
+def an_open_shop(
+    environment: dict[str, str], gateway: LocalAlipay, log: Path, *, connections: int = 8
+) -> Iterator[Shop]:
     """A shop whose API runs, in a process of its own, where Alipay finds it."""
-    shop = Shop(parse(environment), gateway)
-    port = int(shop.url.rpartition(":")[2])
+    shop = Shop(parse(environment), gateway, connections)
+    port = shop.url.rpartition(":")[2]
     with process("api", f"--port={port}", "--workers=1", environment=environment, log=log) as started:
 
         def is_ready() -> bool:
             assert started.poll() is None, log.read_text()
-            return ports.answers(port) and HTTP.request("GET", f"{shop.url}/health/ready").status == 200
+            return is_well(shop.url)
 
         eventually(is_ready, "the API is ready")
         yield shop
@@ -86,9 +89,9 @@ def standing_shop(
 def shop(standing_shop: Shop) -> Shop:
     """The shop with nothing sold yet. Alipay works, and sends no notify before a test has it sent."""
     gateway = standing_shop.gateway
+    gateway.skew(0)  # First of all: trades of the last test must not end by it when notifies are no longer lost.
     gateway.admin("DELETE", "faults")
     gateway.admin("PUT", "switches", msgspec.to_builtins(SWITCHES))
-    gateway.skew(0)
     gateway.fault("notify_lost")
     standing_shop.empty()
     return standing_shop

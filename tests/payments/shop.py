@@ -48,9 +48,9 @@ class Seen(NamedTuple):
 
 
 class Shop:
-    def __init__(self, settings: Settings, gateway: LocalAlipay) -> None:
+    def __init__(self, settings: Settings, gateway: LocalAlipay, connections: int = 8) -> None:
         self.settings, self.gateway = settings, gateway
-        self.resources = Resources(settings, connections=8)
+        self.resources = Resources(settings, connections=connections)
         self.url = settings.public_url
         self._books = db.connect(settings.database_url, size=1, statement_seconds=60, by_index=False)
         self._given: dict[str, str] = {}
@@ -201,9 +201,9 @@ class Shop:
         """One turn of each refund that waits, however long it would have to; how many there were."""
         with transaction(self.engine) as connection:
             connection.execute(sql("UPDATE refunds SET next_try_at = now() WHERE next_try_at IS NOT NULL"))
-            connection.execute(sql("UPDATE payments SET refund_called_at = refund_called_at - interval '1 minute'"))
         for count in itertools.count():
             with transaction(self.engine) as connection:
+                connection.execute(sql("UPDATE payments SET refund_called_at = refund_called_at - interval '1 minute'"))
                 due = refund_calls.claim(connection, TIME_SCALE)
             if due is None:
                 return count

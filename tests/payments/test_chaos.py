@@ -81,7 +81,7 @@ def test_every_yuan_is_kept_once_refunded_or_listed(
     environment, gateway = chaos_environment
     began, dice = datetime.now(UTC), random.Random(SEED)
     with (
-        an_open_shop(environment, gateway, tmp_path / "api") as shop,
+        an_open_shop(environment, gateway, tmp_path / "api", connections=BUYERS_AT_ONCE) as shop,
         chaos.two_workers(environment, tmp_path / "workers") as workers,
     ):
         stock_up(shop)

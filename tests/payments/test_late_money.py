@@ -36,7 +36,7 @@ def test_it_goes_back_when_the_shop_says_so(shop: Shop) -> None:
     late = scene(shop, "expired").attempt
     shop.pay(late)
     shop.gateway.admin("POST", "notifies/resend", {"out_trade_no": late.out_trade_no})
-    shop.gateway.wait_for_notify(late.out_trade_no, "acknowledged", 30)
+    shop.gateway.wait_for_notify(late.out_trade_no, "acknowledged")
     assert shop.apply_notifies(Rules(reinstate=False)) == ["applied"]
     assert shop.send_refunds() == 1
     assert (order(shop.engine, late.order_id).reason, shop.row(late).status) == ("expired", "refunded")
@@ -64,7 +64,7 @@ def test_of_two_late_payments_one_reinstates_and_one_goes_back(shop: Shop) -> No
         shop.pay(payment)
         shop.gateway.admin("POST", "notifies/resend", {"out_trade_no": payment.out_trade_no})
     for payment in both:
-        shop.gateway.wait_for_notify(payment.out_trade_no, "acknowledged", 30)
+        shop.gateway.wait_for_notify(payment.out_trade_no, "acknowledged")
     shop.apply_notifies()
     assert shop.send_refunds() == 1
     assert sorted(shop.row(payment).status for payment in both) == ["paid", "refunded"]

@@ -34,7 +34,7 @@ def test_who_pays_after_a_close_that_found_nothing_has_bought(shop: Shop) -> Non
     refusal = shop.alipay.close(late.out_trade_no)
     assert isinstance(refusal, Refused)
     assert refusal.code == "TRADE_NOT_EXIST"
-    shop.gateway.wait_for_notify(late.out_trade_no, "lost", 30)
+    shop.gateway.wait_for_notify(late.out_trade_no, "lost")
     assert order(shop.engine, late.order_id).stock == "held"
     shop.ask(late)
     assert (order(shop.engine, late.order_id).status, stock_of(shop.engine)) == ("awaiting_shipment", 9)

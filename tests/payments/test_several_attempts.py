@@ -54,7 +54,7 @@ def test_of_three_notifies_in_one_batch_one_is_kept(shop: Shop) -> None:
     for payment in made:
         shop.gateway.admin("POST", "notifies/resend", {"out_trade_no": payment.out_trade_no})
     for payment in made:
-        shop.gateway.wait_for_notify(payment.out_trade_no, "acknowledged", 30)
+        shop.gateway.wait_for_notify(payment.out_trade_no, "acknowledged")
     assert shop.apply_notifies() == ["applied"] * 3
     assert_one_is_kept(shop, made)
 

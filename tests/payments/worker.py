@@ -11,11 +11,15 @@ import time
 import traceback
 from collections.abc import Callable
 
-from checkout import closing, logs, notifies, placement, queries, refund_calls, settings
+from sqlalchemy.exc import DBAPIError
+
+from checkout import closing, db, logs, notifies, placement, queries, refund_calls, settings
 from checkout.db import sql, transaction
 from checkout.resources import Resources
 
 IDLE_SECONDS = 0.03
+AT_WORK = "a worker is at work"
+DEADLOCK = "40P01"
 
 _OLDEST = sql("SELECT order_id FROM arrivals ORDER BY order_id LIMIT 1")
 
@@ -55,19 +59,30 @@ def refund(own: Resources) -> bool:
 
 
 def repeat(*steps: Callable[[Resources], bool], own: Resources) -> None:
-    """For ever; an error ends the process, for it is a finding."""
+    """For ever; an error ends the process, for it is a finding. What passes is tried again, as Celery does it."""
     try:
         while True:
-            if sum(step(own) for step in steps) == 0:
+            if not any_done(steps, own):
                 time.sleep(IDLE_SECONDS)
     except BaseException:  # noqa: BLE001 - it is shown, and nothing survives it
         traceback.print_exc()
         os._exit(1)
 
 
+def any_done(steps: tuple[Callable[[Resources], bool], ...], own: Resources) -> bool:
+    try:
+        return sum(step(own) for step in steps) > 0
+    except DBAPIError as error:
+        if not db.is_passing(error) or db.sqlstate(error) == DEADLOCK:
+            raise
+        return False
+
+
 def main() -> None:
     logs.configure()
     own = Resources(settings.current(), connections=6)
+    with own.engine.connect():
+        print(AT_WORK, flush=True)  # noqa: T201 - who kills workers reads it
     for steps in ((place, hear, expire), (ask,), (ask,)):
         threading.Thread(target=repeat, args=steps, kwargs={"own": own}, daemon=True).start()
     repeat(refund, own=own)

@@ -17,7 +17,7 @@ from tests.gateway.process import LocalAlipay
 from tests.reconciliation.shop import Shop
 
 TIME_SCALE = 1000.0
-SECONDS_OF_A_TEST = 30
+SECONDS_OF_A_TEST = 120
 MIDNIGHT_IN_BEIJING_SECONDS = 16 * 3600  # of the day in UTC
 
 
@@ -58,5 +58,5 @@ def shop(resources: Resources, gateway: LocalAlipay) -> Shop:
     """Its day does not end during the test."""
     to_midnight = (MIDNIGHT_IN_BEIJING_SECONDS - datetime.now(UTC).timestamp()) % 86400
     if to_midnight < SECONDS_OF_A_TEST:
-        time.sleep(to_midnight)
+        time.sleep(to_midnight + 1)
     return Shop(resources, gateway)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import clock
+from checkout import clock, db
 from checkout.db import Engine, sql, transaction
 from tests import factories
 from tests.reconciliation.papers import packed, row, trades
@@ -53,11 +53,16 @@ def archive(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_long_bill_is_compared_in_little_memory(engine: Engine, environment: dict[str, str], archive: Path) -> None:
+@pytest.mark.timeout(300)
+def test_a_long_bill_is_compared_in_little_memory(
+    engine: Engine, database_url: str, environment: dict[str, str], archive: Path
+) -> None:
     day = datetime.now(clock.BEIJING).date() - timedelta(days=3)
     noon = datetime.combine(day, datetime.min.time(), clock.BEIJING) + timedelta(hours=12)
-    with transaction(engine) as connection:
+    patient = db.connect(database_url, size=1, statement_seconds=100)
+    with transaction(patient) as connection:
         connection.execute(_SOLD, {"noon": noon, "lines": LINES})
+    patient.dispose()
     command = [sys.executable, "-c", _READ, str(archive), day.isoformat()]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr

@@ -23,7 +23,8 @@ def services(scenario: str, directory: Path) -> list[Service]:
         noted += f"def end(*_): print('-{name}', file=book); sys.exit()\n"
         noted += f"signal.signal(signal.SIGTERM, end); print('+{name}', file=book)\n{code}"
         command = [sys.executable, "-c", noted]
-        return Service(name, command, {}, after=after, ready_line="serving", step=step, stop_seconds=1.0)
+        patience = 1.0 if name == "deaf" else 30.0
+        return Service(name, command, {}, after=after, ready_line="serving", step=step, stop_seconds=patience)
 
     return {
         "order": [

@@ -18,9 +18,11 @@ import pytest
 from checkout import settings
 from ops.up import RunningStack, start_stack
 from sandbox import ports, process
-from tests.stack.family import descendants, happens, leave
+from tests import ports as own_ports
+from tests.stack.family import command_line, descendants, happens, leave, open_to_others, owners
 
-_BYTECODE = tempfile.TemporaryDirectory(prefix="checkout-bytecode-", ignore_cleanup_errors=True)
+# The first start of all is counted to the first test.
+pytestmark = pytest.mark.timeout(300)
 
 
 class Ports(NamedTuple):
@@ -31,7 +33,7 @@ class Ports(NamedTuple):
 
 @pytest.fixture(scope="module")
 def chosen() -> Ports:
-    return Ports(ports.free(), ports.free(), ports.free())
+    return Ports(own_ports.free(), own_ports.free(), own_ports.free())
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +53,8 @@ def _up(data_dir: Path, chosen: Ports) -> contextlib.AbstractContextManager[Runn
 
 def _environ() -> dict[str, str]:
     own = {name: value for name, value in settings.environment().items() if not name.startswith("CHECKOUT_")}
-    # Each start compiles all that it imports where writing bytecode is forbidden.
-    return own | {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": _BYTECODE.name}
+    # Each process compiles our own modules where writing bytecode is forbidden.
+    return own | {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 def _options(data_dir: Path, chosen: Ports) -> list[str]:
@@ -72,7 +74,7 @@ def _refused(data_dir: Path, chosen: Ports) -> str:
         *(o for pair in options for o in pair),
     ]
     done = subprocess.run(
-        command, env=_environ(), cwd=process.PROJECT, capture_output=True, text=True, timeout=60, check=False
+        command, env=_environ(), cwd=process.PROJECT, capture_output=True, text=True, timeout=120, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
     return done.stderr
@@ -124,25 +126,25 @@ def test_what_it_prints_can_be_used(stack: RunningStack) -> None:
 
 def test_everything_it_writes_is_for_its_owner_alone(stack: RunningStack) -> None:
     assert stack.data_dir.stat().st_mode & 0o777 == 0o700
-    assert not [path for path in stack.data_dir.rglob("*") if path.is_file() and path.stat().st_mode & 0o077]
+    assert not [path for path in stack.data_dir.rglob("*") if open_to_others(path)]
 
 
 def test_no_secret_stands_on_a_command_line_or_in_a_log(stack: RunningStack) -> None:
     addresses = settings.stored(stack.data_dir)
     secrets = [addresses["CHECKOUT_JWT_SECRET"], stack.flower_password]
     secrets.append(addresses["CHECKOUT_BROKER_URL"].split("@")[0].rpartition(":")[2])
-    texts = [Path(f"/proc/{pid}/cmdline").read_text() for pid in descendants(stack.command.pid)]
+    texts = [command_line(pid) for pid in descendants(stack.command.pid)]
     texts += [file.read_text() for file in (stack.data_dir / "logs").iterdir()]
     assert not [secret for secret in secrets for text in texts if secret in text]
 
 
 def test_a_data_directory_in_use_is_refused(stack: RunningStack) -> None:
-    said = _refused(stack.data_dir, Ports(ports.free(), ports.free(), ports.free()))
+    said = _refused(stack.data_dir, Ports(own_ports.free(), own_ports.free(), own_ports.free()))
     assert f"is in use by process {stack.command.pid}" in said
 
 
 def test_a_taken_port_is_named_with_the_way_out(stack: RunningStack, chosen: Ports, tmp_path: Path) -> None:
-    said = _refused(tmp_path, Ports(ports.free(), chosen.flower_port, ports.free()))
+    said = _refused(tmp_path, Ports(own_ports.free(), chosen.flower_port, own_ports.free()))
     assert f"port {chosen.flower_port} is taken" in said
     assert "--flower-port" in said
     assert "--alipay-port" not in said
@@ -152,9 +154,10 @@ def test_a_taken_port_is_named_with_the_way_out(stack: RunningStack, chosen: Por
 def test_a_killed_worker_is_replaced_with_its_pool(stack: RunningStack) -> None:
     pool = stack.pids("orders")
     assert len(pool) == 3
-    os.kill(min(pool), signal.SIGKILL)
+    [leader] = [pid for pid in pool if process.stat(pid).session == pid]
+    os.kill(leader, signal.SIGKILL)
     assert leave(pool)
-    assert happens(lambda: len(stack.pids("orders")) == 3, 30)
+    assert happens(lambda: len(stack.pids("orders")) == 3)
 
 
 def test_killed_servers_come_back_with_their_data(stack: RunningStack) -> None:
@@ -165,7 +168,7 @@ def test_killed_servers_come_back_with_their_data(stack: RunningStack) -> None:
         os.kill(pid, signal.SIGKILL)
     assert leave([postmaster, valkey])
     assert happens(lambda: len(stack.pids("valkey")) == 1)
-    assert happens(lambda: _status(f"{stack.api_url}/health/ready") == 200, 30)
+    assert happens(lambda: _status(f"{stack.api_url}/health/ready") == 200)
     assert happens(lambda: _lives_or_none(stack.data_dir) == lives + 1)
 
 
@@ -176,7 +179,7 @@ def test_sigterm_stops_it_and_leaves_no_process(stack: RunningStack) -> None:
     assert not [pid for pid in family if process.is_alive(pid)]
 
 
-@pytest.mark.timeout(300)  # Three starts of the whole stack.
+@pytest.mark.timeout(600)  # Three starts of the whole stack.
 def test_kill_9_of_anything_leaves_nothing_behind_and_the_next_start_has_the_same_data(
     data_dir: Path, chosen: Ports
 ) -> None:
@@ -191,7 +194,7 @@ def test_kill_9_of_anything_leaves_nothing_behind_and_the_next_start_has_the_sam
             for victim in victims:
                 os.kill(pids[victim], signal.SIGKILL)
             stack.command.wait(30)
-            assert leave(family, 3) or len(victims) > 1
+            assert len(victims) > 1 or leave(family)
         secrets.add(settings.stored(data_dir)["CHECKOUT_JWT_SECRET"])
     assert len(secrets) == 1
 
@@ -210,7 +213,7 @@ def test_an_ordinary_user_can_run_it_too(chosen: Ports) -> None:
             try:
                 assert b"READY\n" in (child.stdout or [])
                 family = descendants(child.pid)
-                assert {Path(f"/proc/{pid}").stat().st_uid for pid in family} == {process.NOBODY}
+                assert set().union(*map(owners, family)) == {process.NOBODY}
             finally:
                 child.kill()
         assert len(family) > 15

@@ -39,7 +39,7 @@ def test_what_it_was_told_survives_a_restart(server: Valkey) -> None:
 
 def test_it_asks_for_the_password_and_refuses_writes_rather_than_forget(server: Valkey) -> None:
     with (
-        redis.Redis(port=server.port, retry=Retry(NoBackoff(), 0)) as stranger,
+        redis.Redis(host=ports.LOOPBACK, port=server.port, retry=Retry(NoBackoff(), 0)) as stranger,
         pytest.raises(redis.AuthenticationError),
     ):
         stranger.ping()
