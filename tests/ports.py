@@ -11,8 +11,8 @@ from sandbox import ports
 # between the choice and the server's start.
 _mine = itertools.count(10_000 + os.getpid() % 100 * 200)
 
-# Nobody answers there: it is the port of a service that threw away what it was sent.
-NOBODYS = 9
+# Nobody answers there: it belongs to a service that threw away what it was sent (RFC 863).
+DISCARD = 9
 
 
 def free() -> int:

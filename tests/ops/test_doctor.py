@@ -23,7 +23,7 @@ from sandbox.valkey import Valkey
 from tests.factories import a_sku
 from tests.gateway.process import LocalAlipay
 from tests.ops.command import Command, in_a_process
-from tests.ports import NOBODYS
+from tests.ports import DISCARD
 from tests.processes import eventually, process
 
 
@@ -88,7 +88,7 @@ def test_without_workers_the_queues_are_named(checkout: Command) -> None:
 
 
 def test_a_database_that_is_away_or_empty(environment: dict[str, str], server: Postgres) -> None:
-    away = f"postgresql+psycopg2://nobody@127.0.0.1:{NOBODYS}/x"
+    away = f"postgresql+psycopg2://nobody@127.0.0.1:{DISCARD}/x"
     assert states(stores.database(parse(environment | {"CHECKOUT_DATABASE_URL": away}))) == {"database": "fail"}
     empty = postgres.create_database(server.url(), "doctors_empty")
     found = list(stores.database(parse(environment | {"CHECKOUT_DATABASE_URL": empty})))
@@ -126,8 +126,8 @@ def test_a_redis_that_forgets_or_evicts(settings: Settings, broker: Valkey) -> N
 
 def test_brokers_that_are_away(environment: dict[str, str]) -> None:
     away = {
-        "CHECKOUT_BROKER_URL": f"amqp://guest:hush@127.0.0.1:{NOBODYS}//",
-        "CHECKOUT_EVENTS_URL": f"redis://:hush@127.0.0.1:{NOBODYS}/0",
+        "CHECKOUT_BROKER_URL": f"amqp://guest:hush@127.0.0.1:{DISCARD}//",
+        "CHECKOUT_EVENTS_URL": f"redis://:hush@127.0.0.1:{DISCARD}/0",
     }
     found = list(stores.brokers(parse(environment | away)))
     assert states(iter(found)) == {"broker": "fail", "events": "fail"}

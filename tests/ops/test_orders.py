@@ -14,7 +14,7 @@ from sandbox.valkey import Valkey
 from tests.client import Client
 from tests.factories import a_sku, an_attempt, an_order, attempts, order, paid, placed, row, rows, stock_of
 from tests.ops.command import Command, answer, good, in_a_process, refused
-from tests.ports import NOBODYS
+from tests.ports import DISCARD
 
 
 def rung(broker: Valkey, queue: str) -> list[tuple[str, list[object]]]:
@@ -95,7 +95,7 @@ def test_only_an_accepted_order_is_tried_again(checkout: Command, engine: Engine
 def test_without_a_broker_the_order_is_cancelled_all_the_same(environment: dict[str, str], engine: Engine) -> None:
     a_sku(engine)
     order_id = an_attempt(engine, placed(engine)).order_id
-    away = environment | {"CHECKOUT_BROKER_URL": f"redis://127.0.0.1:{NOBODYS}/0"}
+    away = environment | {"CHECKOUT_BROKER_URL": f"redis://127.0.0.1:{DISCARD}/0"}
     done = in_a_process("orders", "cancel", order_id, environment=away)
     assert (done.returncode, done.stderr) == (0, "the broker does not answer; the workers find it by themselves\n")
     assert order(engine, order_id).status == "closed"

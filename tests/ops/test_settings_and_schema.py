@@ -17,7 +17,7 @@ from sandbox.postgres import Postgres
 from tests.conftest import SECRET
 from tests.factories import a_sku, rows, stock_of
 from tests.ops.command import Command, answer, good, in_a_process, refused
-from tests.ports import NOBODYS
+from tests.ports import DISCARD
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_damaged_data_directory_is_named(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_away_is_told_in_one_line(environment: dict[str, str]) -> None:
-    away = environment | {"CHECKOUT_DATABASE_URL": f"postgresql+psycopg2://checkout:hush@127.0.0.1:{NOBODYS}/x"}
+    away = environment | {"CHECKOUT_DATABASE_URL": f"postgresql+psycopg2://checkout:hush@127.0.0.1:{DISCARD}/x"}
     for command in ("audit", "stuck", "migrate", "orders list"):
         done = in_a_process(*command.split(), environment=away)
         assert (done.returncode, done.stdout) == (1, "")
