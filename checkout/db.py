@@ -14,6 +14,7 @@ from psycopg2 import extensions
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from checkout import statements
 
@@ -33,7 +34,8 @@ __all__ = [
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 10
-# Longer than any statement may run: only a network that swallows packets gets here.
+# Longer than any statement may run. Several in one message get here only by waiting for one lock after the other, or
+# in a network that swallows packets; either way the caller tries again.
 SILENCE_SECONDS = 15
 
 
@@ -106,6 +108,7 @@ def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECON
         },
     )
     event.listen(engine, "handle_error", _leave_what_is_stale)
+    event.listen(engine, "reset", _leave_what_is_open)
     return engine
 
 
@@ -114,10 +117,17 @@ def _leave_what_is_stale(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
+def _leave_what_is_open(raw: Any, record: ConnectionPoolEntry, _: object) -> None:
+    """Nobody else may get a connection whose ROLLBACK was cut off, as a task's time limit can do at any moment."""
+    if raw.waiting is not None or raw.info.transaction_status != extensions.TRANSACTION_STATUS_IDLE:
+        record.invalidate()
+
+
 def transaction(engine: Engine) -> AbstractContextManager[Connection]:
     """One transaction: commits at the end, rolls back on an exception. A lost connection leaves the pool.
 
     Commands inside are sent with the next statement that has an answer, at the latest with COMMIT; so is BEGIN.
+    An exception while COMMIT is under way leaves open whether it was done, as a lost answer does.
     """
     return _between(engine, b"BEGIN")
 

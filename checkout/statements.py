@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from psycopg2 import extensions
+from psycopg2 import errors, extensions
 
 # Ours are constants, some dozens; a statement made anew each time must not fill the server's memory.
 MOST_STATEMENTS = 500
@@ -24,6 +24,10 @@ STALE = ("0A000", "26000", "42P05")
 COMMAND = "/* command */"
 
 _PREPARABLE = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
+
+
+# What waits in a transaction of which a statement has failed: nothing may follow it but ROLLBACK.
+FAILED: list[bytes] = []
 
 
 class Connection(extensions.connection):
@@ -47,14 +51,25 @@ class Cursor(extensions.cursor):
     connection: Connection
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's own name
-        call, waiting = self.connection.calls.get(query) or self._prepared(query, vars), self.connection.waiting
+        connection, waiting = self.connection, self.connection.waiting
         if waiting is None:
-            super().execute(call, vars)
+            super().execute(self._call(query, vars), vars)
             return
-        waiting.append(self.mogrify(call, vars))
+        if waiting is FAILED:
+            raise errors.InFailedSqlTransaction("an earlier statement of this transaction has failed")
+        connection.waiting = FAILED  # Until it is kept or done.
+        waiting.append(self.mogrify(self._call(query, vars), vars))
         if not query.endswith(COMMAND):
-            self.connection.waiting = []
             super().execute(b"\n;".join(waiting))
+            waiting = []
+        connection.waiting = waiting
+
+    def executemany(self, query: Any, vars_list: Any) -> None:
+        for values in vars_list:
+            self.execute(query, values)
+
+    def _call(self, query: Any, values: Any) -> Any:
+        return self.connection.calls.get(query) or self._prepared(query, values)
 
     def _prepared(self, query: Any, values: Any) -> Any:
         connection = self.connection

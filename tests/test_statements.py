@@ -165,3 +165,41 @@ def test_a_snapshot_stays_as_it_began_and_writes_nothing(engine: Engine) -> None
         assert snapshot.execute(look).scalar() == 1
     with pytest.raises(DBAPIError, match="read-only"), db.reading(engine) as snapshot:
         snapshot.execute(TAKE_ONE)
+
+
+def test_nothing_follows_a_statement_that_has_failed(engine: Engine) -> None:
+    a_sku(engine, "a", stock=1)
+    with pytest.raises(DBAPIError, match="has failed"), transaction(engine) as connection:
+        with suppress(DBAPIError):
+            connection.execute(sql("SELEC"))
+        connection.execute(TAKE_ONE)
+    assert stock_of(engine, "a") == 1
+
+
+def test_many_values_for_one_command_stay_in_the_transaction(engine: Engine) -> None:
+    a_sku(engine, "a", stock=1)
+    with suppress(Changed), transaction(engine) as connection:
+        connection.execute(command("UPDATE skus SET stock = :stock"), [{"stock": 5}, {"stock": 7}])
+        raise Changed
+    assert stock_of(engine, "a") == 1
+
+
+def test_a_rollback_that_is_cut_off_leaves_nothing_open(
+    database_url: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task's time limit may strike at any moment, and psycopg2 would not end what it did not begin."""
+
+    def cut_off(_: Connection) -> None:
+        raise Changed
+
+    a_sku(engine, "a", stock=1)
+    only = db.connect(database_url, size=1)
+    with monkeypatch.context() as patched, suppress(Changed), transaction(only) as connection:
+        patched.setattr(db, "_roll_back", cut_off)
+        connection.execute(TAKE_ONE)
+        connection.execute(sql("SELECT"))
+        raise ValueError
+    with transaction(only) as connection:
+        connection.execute(sql("SELECT"))
+    only.dispose()
+    assert stock_of(engine, "a") == 1
