@@ -20,7 +20,7 @@ from checkout import clock, money
 from sandbox.alipay import keys
 from sandbox.alipay.signing import NOTIFY_RULE, Signer, text_to_sign
 
-CONNECTIONS = 64
+OFFERING_CONNECTIONS = 64
 
 _OPEN = """
     SELECT p.order_id, o.user_id FROM payments p JOIN orders o ON o.id = p.order_id
@@ -61,7 +61,7 @@ class Run:
         return self.paid / self.took
 
 
-def measure(stack: Stack, count: int) -> Run:
+def measure(stack: Stack, count: int, connections: int) -> Run:
     """Has the newest open orders paid, all at once."""
     rows = stack.rows(_OPEN, count=count)
     ids = [row.order_id for row in rows]
@@ -72,7 +72,7 @@ def measure(stack: Stack, count: int) -> Run:
     stack.one(_AS_JUST_OFFERED, ids=ids)
     stack.checkpoint()
     before = stack.cpu_seconds()
-    tally = client.closed_loop(stack.port, posts, CONNECTIONS, client.ANSWER_SECONDS)
+    tally = client.closed_loop(stack.port, posts, connections, client.ANSWER_SECONDS)
     paid, last = _applied(stack, ids)
     per_notify = stack.cpu_us_since(before, paid)
     return Run(offers, tally, paid, last - tally.began, _sdk_alone(stack, signed), per_notify)
@@ -86,7 +86,7 @@ def _offer(stack: Stack, rows: list[Any]) -> Tally:
         )
         for row in rows
     )
-    return client.closed_loop(stack.port, requests, CONNECTIONS, client.ANSWER_SECONDS)
+    return client.closed_loop(stack.port, requests, OFFERING_CONNECTIONS, client.ANSWER_SECONDS)
 
 
 def _signed(stack: Stack, ids: list[int]) -> list[dict[str, str]]:

@@ -85,8 +85,7 @@ def _cpu(found: Results) -> list[tuple[str, dict[str, float]]]:
     lines = [(mix.title, found.best(mix.name).cpu_us) for mix in MIXES]
     if found.sold_out:
         lines.append(("sold out", found.sold_out.cpu_us))
-    if found.notify:
-        lines.append(("notify", found.notify.cpu_us))
+    lines += [(f"notify, {connections}", run.cpu_us) for connections, run in found.notify.items()]
     return lines
 
 

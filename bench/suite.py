@@ -26,11 +26,11 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        return len(MIXES) * (len(self.connections) + 3) + 6
+        return len(MIXES) * (len(self.connections) + 3) + len(self.connections) + 5
 
 
 QUICK = Plan(seconds=4, connections=(64,), open_share=0.6, lone_orders=60, notifies=2000)
-FULL = Plan(seconds=10, connections=(64, 256), open_share=0.6, lone_orders=300, notifies=8_000)
+FULL = Plan(seconds=10, connections=(64, 256), open_share=0.6, lone_orders=300, notifies=6_000)
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Results:
     sold_out: mixes.Run | None = None
     lone: lone.Run | None = None
     reads: Reads | None = None
-    notify: notify.Run | None = None
+    notify: dict[int, notify.Run] = field(default_factory=dict)
     relay: relaying.Run | None = None
     fdatasyncs: list[float] = field(default_factory=list)  # before and after: the disk may have other guests
 
@@ -89,8 +89,9 @@ def _rest(stack: Stack, plan: Plan, found: Results, say: Say) -> None:
     found.lone = lone.measure(stack, plan.lone_orders)
     say("status reads")
     found.reads = mixes.reads(stack, plan.seconds / 2)
-    say("notifies")
-    found.notify = notify.measure(stack, plan.notifies)
+    for connections in plan.connections:
+        say(f"notifies, {connections} connections")
+        found.notify[connections] = notify.measure(stack, plan.notifies, connections)
     say("events through the relay")
     found.relay = relaying.measure(stack, plan.seconds)
 

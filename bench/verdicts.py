@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from bench import notify
 from bench.client import percentile
 from bench.mixes import HOT, MANY, MIXES, TEN
 from bench.suite import Results
@@ -38,7 +39,7 @@ def verdict(floor: bool, goal: bool | None) -> str:
 
 def rows(found: Results) -> list[Row]:
     """DESIGN's rows first, then what explains them."""
-    return [*_throughput(found), _lone(found), _notify(found), _relay(found), *_more(found)]
+    return [*_throughput(found), _lone(found), *_notifies(found), _relay(found), *_more(found)]
 
 
 def _throughput(found: Results) -> list[Row]:
@@ -77,12 +78,14 @@ def _lone(found: Results) -> Row:
     )
 
 
-def _notify(found: Results) -> Row:
-    run = found.notify
-    assert run is not None
+def _notifies(found: Results) -> list[Row]:
+    return [_notify(connections, run) for connections, run in found.notify.items()]
+
+
+def _notify(connections: int, run: notify.Run) -> Row:
     ratio = run.per_second / run.sdk_per_second
     return Row(
-        "notify/s, verified, stored, applied",
+        f"notify/s, verified, stored, applied, {connections} connections",
         f"{NOTIFY_FLOOR:,.0f}/s",
         "1 × the SDK's verify",
         f"{run.per_second:,.0f}/s",
@@ -135,9 +138,11 @@ def faults(found: Results) -> list[str]:
         for title, run in runs
         if run.tally.statuses[202] > run.placed + run.rejected + run.left
     ]
-    notify = found.notify
-    if notify and notify.paid < notify.tally.count:
-        said.append(f"notifies: {notify.tally.count} were sent, {notify.paid} orders became paid")
+    said += [
+        f"notifies: {run.tally.count} were sent, {run.paid} orders became paid"
+        for run in found.notify.values()
+        if run.paid < run.tally.count
+    ]
     if found.relay and found.relay.delivered < found.relay.events:
         said.append(f"relay: {found.relay.events} events, {found.relay.delivered} in the subscriber's queue")
     if found.lone is None or TEN.name not in found.closed:
