@@ -68,10 +68,11 @@ class Bus:
         """Bindings are read once per batch; a message that goes straight to its queue is restored straight to it."""
         channel = producer.channel
         table = _living(channel, channel.get_table(EXCHANGE))
-        topic = channel.exchange_types["topic"]
+        lookup = channel.exchange_types["topic"].lookup
+        queues = {topic: lookup(table, EXCHANGE, topic, None) for topic in {event.topic for event in batch}}
         with producer.batch(1000):
             for event in batch:
-                for queue in topic.lookup(table, EXCHANGE, event.topic, None):
+                for queue in queues[event.topic]:
                     self._send(producer, event, "", queue)
 
     def _send(self, producer: Any, event: Logged, to: str, routing_key: str) -> None:
