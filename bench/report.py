@@ -184,7 +184,7 @@ def show_growth(found: Growth) -> dict[str, Any]:
 
 def show_soak(found: soak.Run) -> dict[str, Any]:
     """Orders by the minute, and sizes; returns them for the JSON."""
-    cpu_us = [found.cpu_us(minute) for minute in range(min(len(found.minutes), len(found.cpu) - 1))]
+    cpu_us = [found.cpu_us(minute) if minute + 1 < len(found.cpu) else {} for minute in range(len(found.minutes))]
     by_minute = Table(title="Each minute, and µs of CPU per order in it")
     for name in ("minute", "orders", *SERVICES):
         by_minute.add_column(name, justify="right")

@@ -55,10 +55,11 @@ def grown(found: dict[str, Any]) -> str:
 
 
 def soaked(found: dict[str, Any]) -> str:
-    lines = [
-        [n, f"{count:,}", *(f"{used.get(name, 0):.0f}" for name in SERVICES)]
-        for n, (count, used) in enumerate(zip(found["minutes"], found["cpu_us"], strict=False), 1)
-    ]
+    cpu: list[dict[str, float]] = found["cpu_us"]
+    lines: list[list[object]] = []
+    for n, count in enumerate(found["minutes"]):
+        used = cpu[n] if n < len(cpu) else {}
+        lines.append([n + 1, f"{count:,}", *(f"{used[name]:.0f}" if name in used else "" for name in SERVICES)])
     return markdown(["minute", "orders", *(f"{name}, µs" for name in SERVICES)], lines)
 
 
