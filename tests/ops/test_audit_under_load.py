@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 
@@ -11,13 +12,16 @@ from tests.factories import a_sku, an_attempt, paid, placed
 
 AUDITS = 4
 
+_buyers = itertools.count(1000)
+
 
 def _buy(engine: Engine) -> None:
     placed(engine, lines={"1": 1, "2": 2}, pay_method="cash")
 
 
 def _cancel(engine: Engine) -> None:
-    order_id = an_attempt(engine, placed(engine, lines={"2": 1})).order_id
+    # What is cancelled counts against its buyer's cap until its attempt is closed, so each has another buyer.
+    order_id = an_attempt(engine, placed(engine, user_id=next(_buyers), lines={"2": 1})).order_id
     with transaction(engine) as connection:
         closing.cancel(connection, order_id, None)
 
