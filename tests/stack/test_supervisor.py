@@ -28,7 +28,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield start
     for child in started:
         with child:
+            family = descendants(child.pid)
             child.kill()
+        _end(family)
+
+
+def _end(family: list[int]) -> None:
+    """What a service forked does not hear of its starter's death."""
+    process.end(lambda: [pid for pid in family if process.is_alive(pid)])
 
 
 def _ready(child: subprocess.Popen[bytes]) -> list[int]:
