@@ -74,8 +74,8 @@ class Cursor(extensions.cursor):
     def _prepared(self, query: Any, values: Any) -> Any:
         connection = self.connection
         calls = connection.calls
-        known = not connection.prepares or len(calls) >= MOST_STATEMENTS
-        if known or not isinstance(values, Mapping) or not _PREPARABLE.match(query):
+        is_full = len(calls) >= MOST_STATEMENTS
+        if is_full or not connection.prepares or not isinstance(values, Mapping) or not _PREPARABLE.match(query):
             return query
         numbers = Numbers()
         name = f"statement_{next(connection.numbers)}"
