@@ -1,0 +1,24 @@
+"""What a stack keeps from start to start, and what it gives up."""
+
+from pathlib import Path
+
+from sandbox.environment import Environment, Kept, Options
+from tests import ports
+
+
+def started(data_dir: Path, port: int, flower_port: int, alipay_port: int) -> Kept:
+    """What it has kept, once it was asked to use these ports."""
+    asked = Options(str(data_dir), port, flower_port, alipay_port, pay_window="30m", time_scale=1, verbose=False)
+    return Environment(asked, {}).kept
+
+
+def test_ports_stay_the_same_from_start_to_start(tmp_path: Path) -> None:
+    asked = (ports.free(), ports.free(), ports.free())
+    assert started(tmp_path, *asked) == started(tmp_path, *asked)
+
+
+def test_a_kept_port_that_is_asked_for_something_else_is_given_up(tmp_path: Path) -> None:
+    before = started(tmp_path, ports.free(), ports.free(), ports.free())
+    after = started(tmp_path, before.valkey_port, before.shop_port, ports.free())
+    assert not {after.valkey_port, after.shop_port} & {before.valkey_port, before.shop_port}
+    assert (after.jwt_secret, after.valkey_password) == (before.jwt_secret, before.valkey_password)
