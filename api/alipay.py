@@ -9,10 +9,11 @@ from structlog import get_logger
 from api import metrics, reading
 from api.problems import BadRequest, TooLarge
 from api.runtime import Runtime
-from checkout import alarms, queries
 from checkout.alipay import notify
 from checkout.alipay.notify import Foreign, Notify, Unverified
+from checkout.audit import alarms
 from checkout.db import Connection
+from checkout.payments import queries
 
 log = get_logger(__name__)
 

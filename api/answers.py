@@ -8,12 +8,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from api.bodies import Address
-from checkout import clock, money, orders, refunds
-from checkout.acceptance import Request
-from checkout.catalog import Listed
-from checkout.events import Logged
-from checkout.offers import Offer
-from checkout.orders import View
+from checkout import clock, money
+from checkout.events.log import Logged
+from checkout.orders import views
+from checkout.orders.acceptance import Request
+from checkout.orders.views import View
+from checkout.payments import refunds
+from checkout.payments.offers import Offer
+from checkout.stock.catalog import Listed
 
 
 class LineBody(msgspec.Struct):
@@ -197,11 +199,11 @@ def order_body(view: View, events_url: str) -> OrderBody:
 def _lines(view: View) -> list[LineBody]:
     if view.lines is None:
         return [LineBody(sku_id, quantity) for sku_id, quantity in zip(view.sku_ids, view.quantities, strict=True)]
-    bought = (orders.Line(*line) for line in view.lines)
+    bought = (views.Line(*line) for line in view.lines)
     return [_line(line) for line in bought]
 
 
-def _line(line: orders.Line) -> LineBody:
+def _line(line: views.Line) -> LineBody:
     price, amount = money.yuan(line.unit_price_fen), money.yuan(line.quantity * line.unit_price_fen)
     return LineBody(line.sku_id, line.quantity, line.spu_id, line.title, price, amount)
 

@@ -8,10 +8,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from checkout import money
-from checkout.acceptance import Address as StoredAddress
-from checkout.acceptance import Request
-from checkout.catalog import Id
 from checkout.errors import Invalid
+from checkout.orders.acceptance import Address as StoredAddress
+from checkout.orders.acceptance import Request
+from checkout.stock.catalog import Id
 
 Text = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]

@@ -7,9 +7,9 @@ from falcon.asgi import Request, Response
 from api import bodies, reading
 from api.answers import CartBody, CartLine
 from api.runtime import Runtime
-from checkout import cart
-from checkout.cart import CartItem
 from checkout.errors import CheckoutError
+from checkout.orders import cart
+from checkout.orders.cart import CartItem
 
 
 class CartFull(CheckoutError):

@@ -7,13 +7,13 @@ from falcon.asgi import Request, Response
 from api import answers, reading
 from api.answers import EventPage
 from api.runtime import Runtime
-from checkout import events
+from checkout.events import log
 
 
 async def page(api: Runtime, req: Request, resp: Response) -> None:
     """What the relay has sent after that event, oldest first."""
     api.tokens.operator(req)
     after, limit = reading.cursor(req, "after", 0), reading.limit(req, 100, 1000)
-    found = await api.transact(lambda connection: events.published_after(connection, after, limit))
+    found = await api.transact(lambda connection: log.published_after(connection, after, limit))
     following = str(found[-1].id) if len(found) == limit else None
     reading.answer(resp, EventPage([answers.event_body(event) for event in found], following))

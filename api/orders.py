@@ -15,10 +15,11 @@ from api.auth import Caller
 from api.limits import check_rate
 from api.problems import Unauthorized
 from api.runtime import Runtime
-from checkout import acceptance, cart, clock, closing, orders
-from checkout.acceptance import Accepted
+from checkout import clock
 from checkout.errors import EmptyCart, Invalid, KeyReused, NotFound
-from checkout.orders import View
+from checkout.orders import acceptance, cart, closing, views
+from checkout.orders.acceptance import Accepted
+from checkout.orders.views import View
 
 STREAM_SECONDS = 600
 PING_SECONDS = 15
@@ -141,10 +142,10 @@ async def list_own(api: Runtime, req: Request, resp: Response) -> None:
     status = req.get_param("status") or ""
     if status and status not in get_args(bodies.Status):
         raise Invalid("no such status", "status")
-    before, limit = reading.cursor(req, "cursor", orders.NEWEST_OF_ALL), reading.limit(req)
-    views = await api.transact(lambda c: orders.page(c, caller.user_id, status, before, limit))
-    following = str(views[-1].id) if len(views) == limit else None
-    reading.answer(resp, OrderPage([_body(api, view) for view in views], following))
+    before, limit = reading.cursor(req, "cursor", views.NEWEST_OF_ALL), reading.limit(req)
+    page = await api.transact(lambda c: views.page(c, caller.user_id, status, before, limit))
+    following = str(page[-1].id) if len(page) == limit else None
+    reading.answer(resp, OrderPage([_body(api, view) for view in page], following))
 
 
 async def cancel(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
@@ -165,7 +166,7 @@ async def ship(api: Runtime, req: Request, resp: Response, order_id: str) -> Non
     api.tokens.operator(req)
     number = reading.number(order_id, "order")
     await reading.json_body(req, bodies.Nothing)
-    await api.changed(await api.transact(lambda connection: orders.ship(connection, number)))
+    await api.changed(await api.transact(lambda connection: views.ship(connection, number)))
     await _answer(api, resp, number)
 
 
@@ -175,7 +176,7 @@ async def complete(api: Runtime, req: Request, resp: Response, order_id: str) ->
     number = reading.number(order_id, "order")
     await reading.json_body(req, bodies.Nothing)
     owner = None if caller.is_operator else caller.user_id
-    await api.changed(await api.transact(lambda connection: orders.complete(connection, number, owner)))
+    await api.changed(await api.transact(lambda connection: views.complete(connection, number, owner)))
     await _answer(api, resp, number)
 
 

@@ -7,12 +7,14 @@ from falcon.asgi import Request, Response
 from api import answers, bodies, reading
 from api.answers import AttemptBody, PaymentList
 from api.runtime import Runtime
-from checkout import ledger, money, offers, orders
+from checkout import money
 from checkout.alipay.client import Done
 from checkout.db import Connection, transaction
 from checkout.errors import CheckoutError, NotPayable, Unavailable
-from checkout.ledger import Payment
-from checkout.offers import Asked, Offer
+from checkout.orders import ledger, views
+from checkout.orders.ledger import Payment
+from checkout.payments import offers
+from checkout.payments.offers import Asked, Offer
 
 
 async def make(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
@@ -55,7 +57,7 @@ async def list_of_order(api: Runtime, req: Request, resp: Response, order_id: st
     owner = None if caller.is_operator else caller.user_id
 
     def read(connection: Connection) -> list[Payment]:
-        orders.find(connection, number, owner)
+        views.find(connection, number, owner)
         return ledger.attempts_of(connection, number)
 
     reading.answer(resp, PaymentList([_attempt(payment) for payment in await api.transact(read)]))

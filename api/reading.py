@@ -10,8 +10,8 @@ from falcon.asgi import Request, Response
 
 from api import problems
 from api.problems import BadRequest, TooLarge, WrongMediaType
-from checkout.catalog import Id
 from checkout.errors import Invalid, NotFound
+from checkout.stock.catalog import Id
 
 MOST_BODY_BYTES = 64 * 1024
 # Of a body that is too large so much is read and dropped, so that the client sees the answer.

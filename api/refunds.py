@@ -7,9 +7,11 @@ from falcon.asgi import Request, Response
 from api import answers, bodies, reading
 from api.answers import RefundList
 from api.runtime import Runtime
-from checkout import money, orders, refunds
+from checkout import money
 from checkout.db import Connection
 from checkout.errors import Invalid
+from checkout.orders import views
+from checkout.payments import refunds
 
 
 async def make(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
@@ -37,7 +39,7 @@ async def list_of_order(api: Runtime, req: Request, resp: Response, order_id: st
     owner = None if caller.is_operator else caller.user_id
 
     def read(connection: Connection) -> list[refunds.Refund]:
-        orders.find(connection, number, owner)
+        views.find(connection, number, owner)
         return refunds.of_order(connection, number)
 
     reading.answer(resp, RefundList([answers.refund_body(refund) for refund in await api.transact(read)]))

@@ -11,16 +11,19 @@ from api.auth import Tokens
 from api.batching import Batcher
 from api.doorbell import Doorbell
 from api.waiting import Waiters
-from checkout import acceptance, catalog, events, notifies, offers, orders
-from checkout.acceptance import Accepted, Hint, Request
 from checkout.alipay.notify import Notify
-from checkout.catalog import Listed
 from checkout.db import Connection, transaction
 from checkout.errors import CheckoutError
-from checkout.offers import Asked, Offer
-from checkout.orders import View
+from checkout.events import log
+from checkout.orders import acceptance, views
+from checkout.orders.acceptance import Accepted, Hint, Request
+from checkout.orders.views import View
+from checkout.payments import notifies, offers
+from checkout.payments.offers import Asked, Offer
 from checkout.resources import Resources
 from checkout.settings import Settings
+from checkout.stock import catalog
+from checkout.stock.catalog import Listed
 
 T = TypeVar("T")
 
@@ -75,7 +78,7 @@ class Runtime:
     async def changed(self, wakes: Sequence[tuple[int, int]]) -> None:
         """Tells whoever waits, here and in other processes, after a commit."""
         if wakes:
-            await self.run(lambda: events.wake(self.resources.redis, wakes))
+            await self.run(lambda: log.wake(self.resources.redis, wakes))
 
     def _accept(self, requests: Sequence[Request]) -> list[Accepted]:
         with transaction(self.resources.engine) as connection:
@@ -106,15 +109,15 @@ class Runtime:
         with transaction(self.resources.engine) as connection:
             offered, wakes = offers.make(connection, asked, self.settings.time_scale)
         if wakes:  # Buyers need not wait for a Redis that is slow.
-            self._threads.submit(events.wake, self.resources.redis, wakes)
+            self._threads.submit(log.wake, self.resources.redis, wakes)
         return offered
 
     # What one statement reads needs no transaction around it.
 
     def _read(self, ids: Sequence[int]) -> list[View | None]:
         with self.resources.engine.connect() as connection:
-            views = orders.read(connection, ids)
-        return [views.get(order_id) for order_id in ids]
+            found = views.read(connection, ids)
+        return [found.get(order_id) for order_id in ids]
 
     def _find(self, ids: Sequence[str]) -> list[Listed | None]:
         with self.resources.engine.connect() as connection:
@@ -123,7 +126,7 @@ class Runtime:
 
     def _look(self, ids: list[int]) -> dict[int, int]:
         with self.resources.engine.connect() as connection:
-            return orders.versions(connection, ids)
+            return views.versions(connection, ids)
 
     async def _versions(self, ids: list[int]) -> dict[int, int]:
         return await self.run(lambda: self._look(ids))

@@ -7,8 +7,8 @@ from falcon.asgi import Request, Response
 from api import answers, reading
 from api.answers import SkuPage
 from api.runtime import Runtime
-from checkout import catalog
 from checkout.errors import Invalid, NotFound
+from checkout.stock import catalog
 
 
 async def page(api: Runtime, req: Request, resp: Response) -> None:

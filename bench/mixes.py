@@ -12,7 +12,7 @@ from itertools import count, cycle, islice
 from bench import client
 from bench.client import Tally, percentile
 from bench.stack import Stack
-from checkout.catalog import Item
+from checkout.stock.catalog import Item
 
 WIDE = 10_000
 PLENTY = 10**9

@@ -13,7 +13,7 @@ from redis import Redis
 
 from bench import client, mixes
 from bench.stack import QUIET_SECONDS, Stack
-from checkout import bus
+from checkout.events import bus
 
 QUEUE = "bench"
 POLL_SECONDS = 0.005

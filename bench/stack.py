@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from api import auth
-from checkout import catalog, db, settings
-from checkout.catalog import Item
+from checkout import db, settings
 from checkout.db import Engine, sql
 from checkout.settings import Settings
+from checkout.stock import catalog
+from checkout.stock.catalog import Item
 from ops.up import RunningStack, start_stack
 from sandbox import ports, process
 from sandbox.environment import PREFIX

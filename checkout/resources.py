@@ -8,9 +8,9 @@ from redis import Redis
 
 from checkout import db
 from checkout.alipay.client import Alipay
-from checkout.allocation import Terms
 from checkout.db import Engine
-from checkout.payments import Rules
+from checkout.orders.allocation import Terms
+from checkout.payments.trades import Rules
 from checkout.settings import Settings
 
 

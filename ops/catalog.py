@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from checkout import catalog as catalogue
-from checkout import stock as stocks
 from checkout.db import transaction
+from checkout.stock import catalog as catalogue
+from checkout.stock import units as stocks
 from ops.shell import data_dir_option, database
 
 # click would take -5 for an option.

@@ -14,9 +14,8 @@ from typing import Any
 import click
 import msgspec
 
-from checkout import bus
-from checkout import events as log
 from checkout.db import transaction
+from checkout.events import bus, log
 from ops.shell import data_dir_option, database, shop
 
 AT_ONCE = 500

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from checkout import audit as auditing
 from checkout import clock, db, schema, settings
-from checkout import stuck as waiting
+from checkout.audit import invariants as auditing
+from checkout.audit import stuck as waiting
 from checkout.db import reading, transaction
 from ops.shell import data_dir_option, database, json_option, print_json, print_table
 

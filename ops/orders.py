@@ -10,10 +10,10 @@ import click
 from api import answers, bodies
 from api.answers import OrderBody
 from api.auth import Tokens
-from checkout import closing
-from checkout import orders as kept
 from checkout.db import reading, transaction
-from checkout.orders import View
+from checkout.orders import closing
+from checkout.orders import views as kept
+from checkout.orders.views import View
 from checkout.resources import Resources
 from ops.shell import ORDER_ID, data_dir_option, json_option, print_json, print_table, ring, shop, wake
 

@@ -11,11 +11,12 @@ import click
 
 from api import answers
 from api.answers import RefundBody
-from checkout import clock, ledger, money
-from checkout import refunds as going_back
+from checkout import clock, money
 from checkout.db import reading
 from checkout.errors import NotFound
-from checkout.ledger import Payment
+from checkout.orders import ledger
+from checkout.orders.ledger import Payment
+from checkout.payments import refunds as going_back
 from ops.shell import data_dir_option, database, json_option, print_json, print_table
 
 _ID = re.compile(r"([1-9]\d{0,17})-([1-9]\d{0,4})", re.ASCII)

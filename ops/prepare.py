@@ -8,8 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from checkout import catalog, db, schema, settings, sweep
+from checkout import db, schema, settings
 from checkout.db import Connection, transaction
+from checkout.orders import sweep
+from checkout.stock import catalog
 from ops.shell import EXPECTED, reason
 
 SAMPLE = Path(__file__).with_name("sample.csv")

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from checkout import clock, money, reconciliation
-from checkout.discrepancies import Discrepancy
-from checkout.reconciliation import Report, Sums
+from checkout import clock, money
+from checkout.reconciliation import comparison
+from checkout.reconciliation.comparison import Report, Sums
+from checkout.reconciliation.discrepancies import Discrepancy
 from ops.shell import data_dir_option, json_option, print_json, print_table, shop
 
 
@@ -42,7 +43,7 @@ def reconcile(day: date, data_dir: Path, fetch_again: bool, as_json: bool) -> No
     of the other day is there.
     """
     with shop(data_dir) as resources:
-        report = reconciliation.run(resources, day, fetch_again=fetch_again)
+        report = comparison.run(resources, day, fetch_again=fetch_again)
     if as_json:
         print_json(_body(report))
     else:

@@ -9,8 +9,8 @@ import click
 
 from api import answers
 from checkout import money
-from checkout import refunds as going_back
 from checkout.db import transaction
+from checkout.payments import refunds as going_back
 from ops.shell import ORDER_ID, data_dir_option, json_option, print_json, print_table, ring, shop, wake
 
 

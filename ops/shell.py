@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
-from checkout import db, events, settings
+from checkout import db, settings
 from checkout.db import Engine
 from checkout.errors import CheckoutError, SettingsError
+from checkout.events import log
 from checkout.resources import Resources
 
 DATA_DIR = Path(".checkout")
@@ -109,7 +110,7 @@ def ring(task: str, argument: Any) -> None:
 
 def wake(resources: Resources, versions: Sequence[tuple[int, int]]) -> None:
     """Tells waiting frontends, after the commit."""
-    events.wake(resources.redis, versions)
+    log.wake(resources.redis, versions)
 
 
 def print_json(answer: Any) -> None:

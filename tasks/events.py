@@ -6,8 +6,8 @@ from functools import cache
 
 from celery.worker import state
 
-from checkout.bus import Bus
-from checkout.relay import Relay
+from checkout.events.bus import Bus
+from checkout.events.relay import Relay
 from tasks.app import app, resources
 
 RUN_SECONDS = 30

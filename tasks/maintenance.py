@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from checkout import closing, events, notifies, queries, refund_calls, sweep
 from checkout.db import transaction
+from checkout.events import log
+from checkout.orders import closing, sweep
+from checkout.payments import notifies, queries, refund_calls
 from tasks.app import app, resources
 from tasks.pay import apply_notifies, query_payments, send_refunds
 from tasks.place import clear_carts, place_order_alone, place_orders
@@ -21,7 +23,7 @@ def expire_orders() -> None:
     while True:
         with transaction(resources().engine) as connection:
             asked, wakes = closing.expire(connection, EXPIRED_AT_ONCE)
-        events.wake(resources().redis, wakes)
+        log.wake(resources().redis, wakes)
         if asked:
             query_payments.delay(asked)
         if len(wakes) < EXPIRED_AT_ONCE:

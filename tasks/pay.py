@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from checkout import events, notifies, queries, refund_calls
 from checkout.db import transaction
+from checkout.events import log
+from checkout.payments import notifies, queries, refund_calls
 from tasks.app import app, resources
 
 # Below the visibility timeout even when the last claim's calls all run into their deadlines.
@@ -16,7 +17,7 @@ CLAIM = 2
 @app.task(name="apply_notifies")
 def apply_notifies(notify_ids: list[int]) -> None:
     """Applies notifies that the inbox holds."""
-    events.wake(resources().redis, notifies.run(resources().engine, notify_ids, resources().rules))
+    log.wake(resources().redis, notifies.run(resources().engine, notify_ids, resources().rules))
 
 
 @app.task(name="query_payments")
@@ -30,7 +31,7 @@ def query_payments(payment_ids: list[str]) -> None:  # noqa: ARG001 - the ids sa
             wakes = queries.ask(
                 resources().engine, resources().alipay, attempt, resources().rules, resources().settings.time_scale
             )
-            events.wake(resources().redis, wakes)
+            log.wake(resources().redis, wakes)
         if len(due) < CLAIM:
             return
 
@@ -45,4 +46,4 @@ def send_refunds(refund_ids: list[int]) -> None:  # noqa: ARG001 - the ids say w
             due = refund_calls.claim(connection, scale)
         if due is None:
             return
-        events.wake(resources().redis, refund_calls.send(resources().engine, resources().alipay, due, scale))
+        log.wake(resources().redis, refund_calls.send(resources().engine, resources().alipay, due, scale))

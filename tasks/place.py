@@ -5,9 +5,10 @@ from __future__ import annotations
 from redis import RedisError
 from structlog import get_logger
 
-from checkout import cart, events, placement
 from checkout.db import transaction
-from checkout.placement import Placed
+from checkout.events import log as event_log
+from checkout.orders import cart, placement
+from checkout.orders.placement import Placed
 from tasks.app import app, resources
 
 log = get_logger(__name__)
@@ -27,8 +28,8 @@ def place_order_alone(order_id: int) -> None:
 
 def _follow(batches: list[Placed]) -> None:
     for batch in batches:
-        events.wake(resources().redis, batch.wakes)
-        events.tell_sold_out(resources().redis, batch.gone)
+        event_log.wake(resources().redis, batch.wakes)
+        event_log.tell_sold_out(resources().redis, batch.gone)
         if batch.carts:
             clear_carts(batch.carts, older_than_seconds=60)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from structlog import get_logger
 
-from checkout import reconciliation
 from checkout.alipay.bill import NotReady
 from checkout.db import transaction
+from checkout.reconciliation import comparison
 from tasks.app import app, resources
 
 log = get_logger(__name__)
@@ -16,10 +16,10 @@ log = get_logger(__name__)
 def reconcile() -> None:
     """Reconciles the days whose bill is due; one that is late is left to the next tick."""
     with transaction(resources().engine) as connection:
-        days = reconciliation.due(connection)
+        days = comparison.due(connection)
     for day in days:
         try:
-            reconciliation.run(resources(), day)
+            comparison.run(resources(), day)
         except NotReady as error:
             log.warning("bill_not_ready", day=day.isoformat(), why=str(error))
             return

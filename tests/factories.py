@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from checkout import acceptance, catalog, money, notifies, offers, payments, placement
-from checkout.acceptance import Address, Request
-from checkout.allocation import Terms
-from checkout.catalog import Item
+from checkout import money
 from checkout.db import Connection, Engine, sql, transaction
 from checkout.errors import CheckoutError
-from checkout.ledger import Payment
-from checkout.offers import Asked, Offer
-from checkout.payments import Applied, Rules, Trade
+from checkout.orders import acceptance, placement
+from checkout.orders.acceptance import Address, Request
+from checkout.orders.allocation import Terms
+from checkout.orders.ledger import Payment
+from checkout.payments import notifies, offers, trades
+from checkout.payments.offers import Asked, Offer
+from checkout.payments.trades import Applied, Rules, Trade
+from checkout.stock import catalog
+from checkout.stock.catalog import Item
 
 TERMS = Terms(pay_window_seconds=1800, freight_fen=1000, free_freight_from_fen=0, max_open_orders=20)
 RULES = Rules(reinstate=True)
@@ -100,10 +103,10 @@ def a_trade(payment: Payment, status: str = "TRADE_SUCCESS", **said: Any) -> Tra
     return Trade(**told | said)
 
 
-def told(engine: Engine, *trades: Trade, rules: Rules = RULES) -> Applied:
+def told(engine: Engine, *news: Trade, rules: Rules = RULES) -> Applied:
     """Alipay's word is applied."""
     with transaction(engine) as connection:
-        return payments.apply(connection, trades, rules)
+        return trades.apply(connection, news, rules)
 
 
 def paid(engine: Engine, **request: Any) -> int:

@@ -8,10 +8,12 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from checkout import closing, orders, placement, refunds, stock
 from checkout.db import Engine, sql, transaction
 from checkout.errors import CheckoutError, NotCancellable, NotPayable, NotShippable, RefundExceedsPaid
-from checkout.offers import Asked
+from checkout.orders import closing, placement, views
+from checkout.payments import refunds
+from checkout.payments.offers import Asked
+from checkout.stock import units
 from tests.factories import TERMS, a_sku, a_trade, an_order, offer, rows, time_passes, told
 from tests.model import Attempt, Model
 
@@ -75,11 +77,11 @@ class Shop(RuleBasedStateMachine):
         if lines := {sku_id: quantity for sku_id, quantity in quantities if quantity}:
             self.place(lines)
 
-    @rule(place=st.integers(0, 1), units=st.integers(1, 3))
-    def restock(self, place: int, units: int) -> None:
-        self.stock[self.skus[place]] += units
+    @rule(place=st.integers(0, 1), count=st.integers(1, 3))
+    def restock(self, place: int, count: int) -> None:
+        self.stock[self.skus[place]] += count
         with transaction(self.engine) as connection:
-            stock.add(connection, self.skus[place], units)
+            units.add(connection, self.skus[place], count)
 
     @rule(data=st.data(), method=st.sampled_from(["page", "wap", "app"]))
     def buyer_asks_to_pay(self, data: st.DataObject, method: str) -> None:
@@ -199,7 +201,7 @@ class Shop(RuleBasedStateMachine):
         model = self.pick(data, "awaiting_shipment")
         try:
             with transaction(self.engine) as connection:
-                orders.ship(connection, model.id)
+                views.ship(connection, model.id)
         except NotShippable:
             assert model.status not in ("awaiting_shipment", "shipped")
             return

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from checkout import money
-from checkout.ledger import Payment
+from checkout.orders.ledger import Payment
 from sandbox.alipay.keys import Keys, load_private
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from checkout.db import Engine
-from checkout.events import Logged
-from checkout.relay import Relay
+from checkout.events.log import Logged
+from checkout.events.relay import Relay
 from tests.factories import row, rows
 
 LONGEST_SECONDS = 60

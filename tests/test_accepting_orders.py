@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from checkout import acceptance
-from checkout.acceptance import Accepted, Request
 from checkout.db import Engine, sql, transaction
+from checkout.orders import acceptance
+from checkout.orders.acceptance import Accepted, Request
 from tests.client import Client, an_order_body, problem
 from tests.factories import a_request, a_sku, order, rows
 from tests.threads import at_once

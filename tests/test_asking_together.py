@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from checkout import placement
 from checkout.db import Engine
+from checkout.orders import placement
 from tests.client import Client, problem
 from tests.factories import TERMS, a_sku, attempts, many_orders
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from checkout import cart, closing, orders, placement
-from checkout.cart import CartItem
 from checkout.db import Engine, transaction
 from checkout.errors import NotCancellable, NotFound
+from checkout.orders import cart, closing, placement, views
+from checkout.orders.cart import CartItem
 from tests.client import Client, an_order_body, problem
 from tests.factories import (
     TERMS,
@@ -83,7 +83,7 @@ def test_cash_is_cancelled_before_shipping_only(engine: Engine) -> None:
     assert (order(engine, order_id).status, stock_of(engine)) == ("closed", 5)
     shipped = placed(engine, pay_method="cash")
     with transaction(engine) as connection:
-        orders.ship(connection, shipped)
+        views.ship(connection, shipped)
     with pytest.raises(NotCancellable):
         cancel(engine, shipped)
     assert stock_of(engine) == 4

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from checkout import cart, placement
-from checkout.cart import CartItem
 from checkout.db import Engine, sql, transaction
+from checkout.orders import cart, placement
+from checkout.orders.cart import CartItem
 from tests.client import Client, an_order_body, problem
 from tests.factories import TERMS, a_sku, order, rows
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from checkout import orders, placement, sweep
 from checkout.db import Engine, sql, transaction
-from checkout.sweep import Overdue
+from checkout.orders import placement, sweep, views
+from checkout.orders.sweep import Overdue
 from tests.factories import TERMS, a_sku, an_order, many_orders, order, row, rows, stock_of, topics
 from tests.threads import at_once
 
@@ -80,7 +80,7 @@ def test_a_doorbell_for_orders_that_are_not_there_does_nothing(engine: Engine) -
 
 
 def test_a_late_doorbell_for_a_cancelled_order_does_nothing(engine: Engine) -> None:
-    from checkout import closing
+    from checkout.orders import closing
 
     a_sku(engine)
     order_id = an_order(engine)
@@ -121,7 +121,7 @@ def test_a_parked_order_can_be_tried_again(engine: Engine) -> None:
     placement.run(engine, [order_id], TERMS)
     cure(engine, order_id)
     with transaction(engine) as connection:
-        orders.retry(connection, order_id)
+        views.retry(connection, order_id)
     placement.run(engine, [order_id], TERMS)
     assert order(engine, order_id).status == "awaiting_payment"
 

@@ -7,9 +7,11 @@ import json
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from checkout import closing, events, orders, stock
 from checkout.db import Engine, sql, transaction
-from checkout.events import Event, Logged
+from checkout.events import log
+from checkout.events.log import Event, Logged
+from checkout.orders import closing, views
+from checkout.stock import units
 from tests.client import Client, problem
 from tests.factories import a_sku, a_trade, an_attempt, attempts, order, paid, placed, rows, told, topics
 from tests.relaying import relay_all
@@ -19,9 +21,9 @@ def test_an_orders_events_are_numbered_without_a_gap_in_the_sequence_of_ids(engi
     a_sku(engine)
     order_id = paid(engine)
     with transaction(engine) as connection:
-        orders.ship(connection, order_id)
+        views.ship(connection, order_id)
     with transaction(engine) as connection:
-        orders.complete(connection, order_id, 1)
+        views.complete(connection, order_id, 1)
     found = sorted(rows(engine, "events", subject=str(order_id)), key=lambda event: event.id)
     found = [event for event in found if not event.topic.startswith("stock.")]
     assert [event.topic for event in found] == [
@@ -73,9 +75,9 @@ def test_an_event_is_written_with_its_change_or_not_at_all(engine: Engine) -> No
 
 def test_a_place_in_a_subjects_sequence_is_taken_once(engine: Engine) -> None:
     with transaction(engine) as connection:
-        events.append(connection, [Event("order.placed", "7", 1, {})])
+        log.append(connection, [Event("order.placed", "7", 1, {})])
     with pytest.raises(IntegrityError), transaction(engine) as connection:
-        events.append(connection, [Event("order.closed", "7", 1, {})])
+        log.append(connection, [Event("order.closed", "7", 1, {})])
 
 
 def test_selling_out_and_restocking_are_told_by_whoever_does_it(engine: Engine) -> None:
@@ -83,8 +85,8 @@ def test_selling_out_and_restocking_are_told_by_whoever_does_it(engine: Engine) 
     first, second = placed(engine, lines={"s": 1}), placed(engine, lines={"s": 1})
     with transaction(engine) as connection:
         closing.cancel(connection, first, 1)
-        stock.put(connection, "s", 0)
-        stock.add(connection, "s", 4)
+        units.put(connection, "s", 0)
+        units.add(connection, "s", 4)
     assert order(engine, second).reason == "out_of_stock"
     assert topics(engine, "s") == [
         *("stock.restocked", "stock.sold_out", "stock.restocked", "stock.sold_out", "stock.restocked"),
@@ -126,7 +128,7 @@ def test_the_event_log_is_for_operators(client: Client) -> None:
 
 
 def test_partitions_are_turned_and_keep_what_is_needed(engine: Engine) -> None:
-    from checkout import sweep
+    from checkout.orders import sweep
 
     with transaction(engine) as connection:
         connection.execute(sql("SELECT make_partitions(current_date - 40, current_date - 30)"))

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from checkout import closing, queries
 from checkout.alipay.client import Done, Refused, Result, Unknown
 from checkout.db import Engine, sql, transaction
 from checkout.errors import NotPayable
-from checkout.ledger import Payment
-from checkout.offers import Asked
-from checkout.queries import Due
+from checkout.orders import closing
+from checkout.orders.ledger import Payment
+from checkout.payments import queries
+from checkout.payments.offers import Asked
+from checkout.payments.queries import Due
 from tests.answers import Answers
 from tests.factories import (
     RULES,

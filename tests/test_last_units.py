@@ -10,9 +10,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from checkout import placement, stock
 from checkout.db import Connection, Engine, sql, transaction
-from checkout.stock import Sku
+from checkout.orders import placement
+from checkout.stock import units
+from checkout.stock.units import Sku
 from tests.factories import TERMS, a_sku, an_order, many_orders, row, rows, stock_of
 from tests.threads import at_once
 
@@ -70,7 +71,7 @@ def test_placing_against_a_restock_loses_no_unit(engine: Engine) -> None:
 
     def restock(_: int) -> None:
         with transaction(engine) as connection:
-            stock.add(connection, "1", 1)
+            units.add(connection, "1", 1)
 
     at_once(lambda job: job[0](job[1]), [(lambda n: place_alone(engine, n), id_) for id_ in ids] + [(restock, 0)] * 4)
     sold = statuses(engine, ids)["awaiting_payment"]
@@ -85,11 +86,11 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     both_have_read = threading.Barrier(2)
 
     def read(connection: Connection, sku_ids: Collection[str]) -> dict[str, Sku]:
-        found = stock.peek(connection, sku_ids)
+        found = units.peek(connection, sku_ids)
         both_have_read.wait(30)
         return found
 
-    monkeypatch.setattr(stock, "lock", read)
+    monkeypatch.setattr(units, "lock", read)
 
 
 @pytest.mark.usefixtures("careless")

@@ -10,25 +10,16 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from checkout import (
-    acceptance,
-    audit,
-    catalog,
-    closing,
-    db,
-    offers,
-    orders,
-    placement,
-    queries,
-    refund_calls,
-    refunds,
-    stock,
-)
+from checkout import db
 from checkout.alipay.client import Done
-from checkout.catalog import Item
+from checkout.audit import invariants
 from checkout.db import Engine, sql, transaction
 from checkout.errors import CheckoutError
-from checkout.offers import Asked
+from checkout.orders import acceptance, closing, placement, views
+from checkout.payments import offers, queries, refund_calls, refunds
+from checkout.payments.offers import Asked
+from checkout.stock import catalog, units
+from checkout.stock.catalog import Item
 from tests.answers import Answers
 from tests.factories import TERMS, a_request, a_sku, a_trade, rows, time_passes, told
 from tests.processes import eventually
@@ -64,8 +55,8 @@ def place(engine: Engine, rng: random.Random) -> None:
 
 def offer(engine: Engine, rng: random.Random) -> None:
     with transaction(engine) as connection:
-        views = orders.read(connection, some_ids(engine, rng, 3)).values()
-        asked = [Asked(view.id, view.user_id, rng.choice(["page", "wap"])) for view in views]
+        found = views.read(connection, some_ids(engine, rng, 3)).values()
+        asked = [Asked(view.id, view.user_id, rng.choice(["page", "wap"])) for view in found]
         offers.make(connection, asked, 1)
 
 
@@ -124,7 +115,7 @@ def console_refund(engine: Engine, rng: random.Random) -> None:
 
 def restock(engine: Engine, rng: random.Random) -> None:
     with transaction(engine) as connection:
-        stock.add(connection, rng.choice(SKUS), 4)
+        units.add(connection, rng.choice(SKUS), 4)
 
 
 def load(engine: Engine, rng: random.Random) -> None:
@@ -135,7 +126,7 @@ def load(engine: Engine, rng: random.Random) -> None:
 def ship(engine: Engine, rng: random.Random) -> None:
     for order_id in some_ids(engine, rng, 1, "status = 'awaiting_shipment'"):
         with suppress(CheckoutError), transaction(engine) as connection:
-            orders.ship(connection, order_id)
+            views.ship(connection, order_id)
 
 
 PATHS: tuple[Step, ...] = (
@@ -196,7 +187,7 @@ def test_no_two_paths_wait_for_each_other_in_a_ring(engine: Engine, database_url
     assert deadlocks(engine) == 0
     assert WANTED - met(engine) == set()
     with db.reading(engine) as snapshot:
-        assert [finding for finding in audit.run(snapshot) if not finding.ok] == []
+        assert [finding for finding in invariants.run(snapshot) if not finding.ok] == []
 
 
 def test_a_ring_is_counted_when_there_is_one(engine: Engine, database_url: str) -> None:
@@ -209,9 +200,9 @@ def test_a_ring_is_counted_when_there_is_one(engine: Engine, database_url: str) 
     def take(pair: str) -> None:
         try:
             with transaction(careless) as connection:
-                stock.lock(connection, [pair[0]])
+                units.lock(connection, [pair[0]])
                 both_hold_one.wait(30)
-                stock.lock(connection, [pair[1]])
+                units.lock(connection, [pair[1]])
         except OperationalError as error:
             failed.append(db.sqlstate(error))
 

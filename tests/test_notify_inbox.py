@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from falcon.testing import Result
 
 from api import metrics
-from checkout import notifies
 from checkout.db import Engine, sql, transaction
-from checkout.ledger import Payment
+from checkout.orders.ledger import Payment
+from checkout.payments import notifies
 from sandbox.alipay.keys import Keys
 from tests.client import Client
 from tests.factories import RULES, a_sku, an_attempt, attempts, order, placed, row, rows, waiting_notifies

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from checkout import closing
 from checkout.db import Engine, transaction
-from checkout.ledger import Payment
+from checkout.orders import closing
+from checkout.orders.ledger import Payment
 from tests.factories import (
     a_sku,
     a_trade,
@@ -149,7 +149,7 @@ def test_late_money_goes_back_when_the_stock_is_gone(engine: Engine, attempt: Pa
 
 
 def test_late_money_goes_back_when_the_shop_wants_it_so(engine: Engine, attempt: Payment) -> None:
-    from checkout.payments import Rules
+    from checkout.payments.trades import Rules
 
     expired(engine, attempt)
     told(engine, a_trade(attempt), rules=Rules(reinstate=False))
@@ -252,12 +252,12 @@ def test_a_full_external_refund_closes_the_order_and_returns_the_stock(
 
 
 def test_goods_that_have_left_do_not_come_back(engine: Engine) -> None:
-    from checkout import orders
+    from checkout.orders import views
 
     a_sku(engine)
     order_id = paid(engine)
     with transaction(engine) as connection:
-        orders.ship(connection, order_id)
+        views.ship(connection, order_id)
     [payment] = attempts(engine, order_id)
     told(engine, a_trade(payment, "TRADE_CLOSED"))
     stored = order(engine, order_id)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from checkout import catalog, placement
-from checkout.catalog import Item
 from checkout.db import Engine, transaction
+from checkout.orders import placement
+from checkout.stock import catalog
+from checkout.stock.catalog import Item
 from tests.client import Client, an_order_body
 from tests.factories import TERMS, a_sku, an_order, attempts, many_orders, order, placed, row, rows, stock_of, topics
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from checkout import placement, stock
 from checkout.db import Engine, transaction
+from checkout.orders import placement
+from checkout.stock import units
 from tests.client import Client, an_order_body
 from tests.factories import TERMS, a_sku, an_order, attempts, order, placed, row, rows, stock_of, topics
 
@@ -94,7 +95,7 @@ def test_a_restock_sells_again(engine: Engine) -> None:
     a_sku(engine, stock=0)
     assert order(engine, placed(engine)).reason == "out_of_stock"
     with transaction(engine) as connection:
-        assert stock.add(connection, "1", 3) == 3
+        assert units.add(connection, "1", 3) == 3
     assert order(engine, placed(engine)).status == "awaiting_payment"
 
 

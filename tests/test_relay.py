@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from checkout import events, relay
 from checkout.db import Engine, sql, transaction
-from checkout.events import Event, Logged
-from checkout.relay import Relay
+from checkout.events import log, relay
+from checkout.events.log import Event, Logged
+from checkout.events.relay import Relay
 from tests.factories import rows
 from tests.processes import eventually
 from tests.relaying import LONGEST_SECONDS
@@ -22,7 +22,7 @@ MOST_SCENES = 20
 
 def write(engine: Engine, subject: str, sequence: int) -> None:
     with transaction(engine) as connection:
-        events.append(connection, [Event("order.placed", subject, sequence, {})])
+        log.append(connection, [Event("order.placed", subject, sequence, {})])
 
 
 def logged(engine: Engine) -> list[int]:
@@ -60,7 +60,7 @@ def test_everything_is_published_once_and_in_order(engine: Engine) -> None:
 
 def test_more_than_one_batch_is_published_in_order(engine: Engine) -> None:
     with transaction(engine) as connection:
-        events.append(connection, [Event("order.placed", "1", n, {}) for n in range(1, 1202)])
+        log.append(connection, [Event("order.placed", "1", n, {}) for n in range(1, 1202)])
     published = Published()
     drain(engine, published)
     assert [event.sequence for event in published.events] == list(range(1, 1202))
@@ -85,7 +85,7 @@ def lost_of_a_slow_writer(engine: Engine, number: int, *, overtaken: bool) -> se
     assert own._lease()  # What it writes for that must not be what saves it.
     before = set(logged(engine))
     with transaction(engine) as slow:
-        events.append(slow, [Event("order.placed", "slow", number, {})])
+        log.append(slow, [Event("order.placed", "slow", number, {})])
         slow.execute(sql("SELECT"))  # Takes the event along to the server.
         if overtaken:
             write(engine, "fast", number)
@@ -127,7 +127,7 @@ def test_nothing_is_lost_or_reordered_while_many_write(engine: Engine) -> None:
     def writer(subject: int) -> None:
         for sequence in range(1, 40):
             with transaction(engine) as connection:
-                events.append(connection, [Event("order.placed", str(subject), sequence, {})])
+                log.append(connection, [Event("order.placed", str(subject), sequence, {})])
                 if sequence % 13 == subject:
                     connection.execute(sql("SELECT pg_sleep(0.03)"))
 

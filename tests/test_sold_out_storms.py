@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from checkout import acceptance, placement, stock
-from checkout.acceptance import Accepted, Hint, Request
 from checkout.db import Engine, transaction
+from checkout.orders import acceptance, placement
+from checkout.orders.acceptance import Accepted, Hint, Request
+from checkout.stock import units
 from tests.client import Client, an_order_body
 from tests.factories import TERMS, a_request, a_sku, order, placed, rows, topics
 from tests.processes import eventually
@@ -81,7 +82,7 @@ def test_the_api_hears_what_is_gone_and_sells_again_after_a_restock(client: Clie
 
     eventually(is_refused_at_the_door, "the door has heard")
     with transaction(engine) as connection:
-        stock.add(connection, "1", 5)
+        units.add(connection, "1", 5)
     result = client.order("restocked")
     assert result.json["status"] == "accepted"
     placement.run(engine, [int(result.json["id"])], TERMS)

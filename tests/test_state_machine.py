@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from checkout import audit, db
+from checkout import db
+from checkout.audit import invariants
 from checkout.db import Engine
 from tests.factories import rows
 from tests.lives import Shop
@@ -19,7 +20,7 @@ STEPS = 50
 
 def assert_clean(engine: Engine) -> None:
     with db.reading(engine) as snapshot:
-        assert [finding for finding in audit.run(snapshot) if not finding.ok] == []
+        assert [finding for finding in invariants.run(snapshot) if not finding.ok] == []
 
 
 @pytest.mark.timeout(600)

@@ -11,8 +11,9 @@ import pytest
 from falcon.testing import Result
 
 from api import orders as api_orders
-from checkout import events, placement
 from checkout.db import Engine
+from checkout.events import log
+from checkout.orders import placement
 from checkout.resources import Resources
 from tests.client import Client, problem, serving
 from tests.factories import TERMS, a_sku, an_order, many_orders, order, paid, placed
@@ -22,7 +23,7 @@ from tests.processes import eventually
 def place(engine: Engine, resources: Resources, order_id: int, *, wakes: bool = True) -> None:
     for batch in placement.run(engine, [order_id], TERMS):
         if wakes:
-            events.wake(resources.redis, batch.wakes)
+            log.wake(resources.redis, batch.wakes)
 
 
 def poll(client: Client, order_id: int, wait: int, etag: str | None = None) -> Future[Result]:

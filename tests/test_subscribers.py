@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from checkout import bus
-from checkout.bus import Bus
 from checkout.db import Engine
-from checkout.events import Logged
-from checkout.relay import Relay
+from checkout.events import bus
+from checkout.events.bus import Bus
+from checkout.events.log import Logged
+from checkout.events.relay import Relay
 from sandbox.valkey import Valkey
 from tests.factories import a_sku, placed, topics
 from tests.relaying import LONGEST_SECONDS, relay_all

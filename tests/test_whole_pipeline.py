@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from checkout import audit, db, settings
+from checkout import db, settings
+from checkout.audit import invariants
 from checkout.db import Engine
 from sandbox import valkey
 from sandbox.valkey import Valkey
@@ -94,7 +95,7 @@ def test_every_order_is_placed_although_workers_are_killed(pipeline: Pipeline, e
         lambda: rows(engine, "relay")[0].published >= max(e.id for e in rows(engine, "events")), "all is relayed"
     )
     with db.reading(engine) as snapshot:
-        assert [finding for finding in audit.run(snapshot) if not finding.ok] == []
+        assert [finding for finding in invariants.run(snapshot) if not finding.ok] == []
 
 
 def test_an_order_accepted_while_the_broker_is_away_is_placed_when_it_is_back(

@@ -16,8 +16,8 @@ from checkout.alipay.certificates import Trust
 from checkout.alipay.gate import Gate
 from checkout.alipay.wire import NoAnswer, Wire
 from checkout.errors import CheckoutError
-from checkout.ledger import Payment
-from checkout.payments import Trade
+from checkout.orders.ledger import Payment
+from checkout.payments.trades import Trade
 from checkout.settings import Settings
 
 log = get_logger(__name__)

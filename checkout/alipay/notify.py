@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from checkout import clock, money
 from checkout.alipay.client import Alipay
 from checkout.errors import CheckoutError
-from checkout.payments import Trade
+from checkout.payments.trades import Trade
 
 MOST_PARAMETERS = 100
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from redis import Redis, RedisError, ResponseError
 from sqlalchemy.exc import DBAPIError
 
-from checkout import bus, db, schema
+from checkout import db, schema
 from checkout.db import Connection, sql
+from checkout.events import bus
 from checkout.settings import Settings
 from ops.checkup import Diagnosis
 from ops.shell import reason

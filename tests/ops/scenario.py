@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from checkout import closing, orders, refunds, sweep
 from checkout.db import Engine, transaction
-from checkout.ledger import Payment
+from checkout.orders import closing, sweep, views
+from checkout.orders.ledger import Payment
+from checkout.payments import refunds
 from tests.factories import a_sku, a_trade, an_attempt, an_order, paid, placed, time_passes, told
 
 # The orders by what became of them, in the order in which `fill` makes them.
@@ -41,9 +42,9 @@ def _park(engine: Engine, order_id: int) -> None:
 
 def _complete(engine: Engine, order_id: int) -> None:
     with transaction(engine) as connection:
-        orders.ship(connection, order_id)
+        views.ship(connection, order_id)
     with transaction(engine) as connection:
-        orders.complete(connection, order_id, None)
+        views.complete(connection, order_id, None)
 
 
 def _ask_for_refund(engine: Engine, order_id: int) -> None:

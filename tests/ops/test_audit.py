@@ -8,8 +8,9 @@ from itertools import count
 
 import pytest
 
-from checkout import audit, db
-from checkout.audit import PROOFS, Finding
+from checkout import db
+from checkout.audit import invariants
+from checkout.audit.invariants import PROOFS, Finding
 from checkout.db import Engine, reading, sql, transaction
 from sandbox import postgres
 from sandbox.postgres import Postgres
@@ -52,7 +53,7 @@ def engine(server: Postgres, filled: str) -> Iterator[Engine]:
 
 def findings(engine: Engine, since: datetime | None = None) -> dict[str, Finding]:
     with reading(engine) as connection:
-        return {finding.name: finding for finding in audit.run(connection, since)}
+        return {finding.name: finding for finding in invariants.run(connection, since)}
 
 
 def breaches(engine: Engine, since: datetime | None = None) -> dict[str, str]:

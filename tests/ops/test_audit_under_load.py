@@ -6,8 +6,11 @@ import itertools
 import threading
 from collections.abc import Callable
 
-from checkout import audit, closing, db, refunds
+from checkout import db
+from checkout.audit import invariants
 from checkout.db import Engine, reading, transaction
+from checkout.orders import closing
+from checkout.payments import refunds
 from tests.factories import a_sku, an_attempt, paid, placed
 
 AUDITS = 4
@@ -53,7 +56,7 @@ def test_work_going_on_is_no_breach(engine: Engine, database_url: str) -> None:
     try:
         for _ in range(AUDITS):
             with reading(auditor) as connection:
-                assert [finding for finding in audit.run(connection) if not finding.ok] == []
+                assert [finding for finding in invariants.run(connection) if not finding.ok] == []
     finally:
         enough.set()
         for thread in threads:

@@ -14,10 +14,10 @@ from typing import IO, Any, cast
 import pytest
 from redis import Redis
 
-from checkout import bus
-from checkout.bus import Bus
 from checkout.db import Engine
-from checkout.events import EXCHANGE
+from checkout.events import bus
+from checkout.events.bus import Bus
+from checkout.events.log import EXCHANGE
 from checkout.settings import Settings
 from sandbox.process import PROJECT
 from sandbox.valkey import Valkey

@@ -8,8 +8,8 @@ from typing import cast
 import msgspec
 from redis import Redis
 
-from checkout import sweep
 from checkout.db import Engine, transaction
+from checkout.orders import sweep
 from sandbox.valkey import Valkey
 from tests.client import Client
 from tests.factories import a_sku, an_attempt, an_order, attempts, order, paid, placed, row, rows, stock_of

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from checkout import alarms, refunds, stuck
+from checkout.audit import alarms, stuck
+from checkout.audit.stuck import Matter
 from checkout.db import Engine, reading, sql, transaction
-from checkout.stuck import Matter
+from checkout.payments import refunds
 from tests.factories import a_sku, a_trade, an_attempt, an_order, paid, placed, told
 from tests.ops.command import Command, answer, good
 

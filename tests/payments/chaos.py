@@ -15,8 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from checkout import clock, db, reconciliation, stuck
+from checkout import clock, db
+from checkout.audit import stuck
 from checkout.db import sql, transaction
+from checkout.reconciliation import comparison
 from tests.payments.shop import HTTP, Shop, fen
 from tests.payments.worker import AT_WORK
 from tests.processes import ROOT, eventually
@@ -160,12 +162,12 @@ def calm(shop: Shop) -> Counter[str]:
     return struck
 
 
-def reconcile(shop: Shop, began: datetime) -> list[reconciliation.Report]:
+def reconcile(shop: Shop, began: datetime) -> list[comparison.Report]:
     """Our books against Alipay's bills of the days that the run has touched."""
     reports = []
     for day in sorted({began.astimezone(clock.BEIJING).date(), datetime.now(clock.BEIJING).date()}):
         shop.gateway.admin("POST", "close-day", {"date": day.isoformat()})
-        reports.append(reconciliation.run(shop.resources, day))
+        reports.append(comparison.run(shop.resources, day))
     return reports
 
 

@@ -9,7 +9,7 @@ import pytest
 from checkout.alipay.client import Refused
 from checkout.db import transaction
 from checkout.errors import NotPayable
-from checkout.queries import hasten
+from checkout.payments.queries import hasten
 from tests.factories import an_attempt, row, rows, topics
 from tests.payments.scenes import Scene
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from checkout import orders
 from checkout.db import transaction
-from checkout.ledger import Payment
+from checkout.orders import views
+from checkout.orders.ledger import Payment
 from tests.factories import an_order, placed, time_passes
 from tests.payments.shop import Seen, Shop
 
@@ -69,14 +69,14 @@ def _refunded_held(shop: Shop) -> Payment:
 def _shipped(shop: Shop) -> Payment:
     payment = shop.paid()
     with transaction(shop.engine) as connection:
-        orders.ship(connection, payment.order_id)
+        views.ship(connection, payment.order_id)
     return payment
 
 
 def _completed(shop: Shop) -> Payment:
     payment = _shipped(shop)
     with transaction(shop.engine) as connection:
-        orders.complete(connection, payment.order_id, None)
+        views.complete(connection, payment.order_id, None)
     return payment
 
 

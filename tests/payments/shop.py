@@ -10,11 +10,14 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from checkout import audit, closing, db, notifies, queries, refund_calls, refunds, stuck
+from checkout import db
 from checkout.alipay.client import Alipay
+from checkout.audit import invariants, stuck
 from checkout.db import Engine, sql, transaction
-from checkout.ledger import Payment
-from checkout.payments import Rules
+from checkout.orders import closing
+from checkout.orders.ledger import Payment
+from checkout.payments import notifies, queries, refund_calls, refunds
+from checkout.payments.trades import Rules
 from checkout.resources import Resources
 from checkout.settings import Settings
 from tests import factories
@@ -230,7 +233,7 @@ class Shop:
     def assert_sound(self) -> None:
         """Every invariant holds."""
         with db.reading(self._books) as connection:
-            assert [finding for finding in audit.run(connection) if not finding.ok] == []
+            assert [finding for finding in invariants.run(connection) if not finding.ok] == []
 
     def assert_even(self, payment: Payment) -> None:
         """What Alipay holds for us from that trade is what our books say."""

@@ -17,7 +17,7 @@ from checkout.alipay import certificates, notify
 from checkout.alipay import keys as our_keys
 from checkout.alipay.certificates import Trust, Untrusted
 from checkout.alipay.client import Alipay, Done, Refused
-from checkout.ledger import Payment
+from checkout.orders.ledger import Payment
 from checkout.settings import Settings
 from sandbox.alipay.keys import Keys, load_private
 from tests.gateway.merchant import Listener, listening

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 from structlog import get_logger
 
-from checkout import catalog, stock
-from checkout.catalog import Item
 from checkout.db import transaction
+from checkout.stock import catalog, units
+from checkout.stock.catalog import Item
 from sandbox import postgres
 from sandbox.alipay.keys import Keys
 from sandbox.postgres import Postgres
@@ -62,7 +62,7 @@ def stock_up(shop: Shop) -> None:
 
 def restock(shop: Shop, dice: random.Random) -> None:
     with transaction(shop.engine) as connection:
-        stock.add(connection, str(dice.randrange(SKUS)), dice.randint(1, 6))
+        units.add(connection, str(dice.randrange(SKUS)), dice.randint(1, 6))
 
 
 def visit(shop: Shop, n: int) -> tuple[str, int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from checkout import stock
 from checkout.db import transaction
-from checkout.payments import Rules
+from checkout.payments.trades import Rules
+from checkout.stock import units
 from tests.factories import order, placed, row, stock_of, time_passes, topics
 from tests.payments.scenes import scene
 from tests.payments.shop import Shop
@@ -76,7 +76,7 @@ def test_a_restock_lets_late_money_reinstate(shop: Shop) -> None:
     late = scene(shop, "expired").attempt
     placed(shop.engine, lines={"1": 10})
     with transaction(shop.engine) as connection:
-        stock.add(connection, "1", 1)
+        units.add(connection, "1", 1)
     shop.pay(late)
     shop.hear(late, "TRADE_SUCCESS")
     assert (order(shop.engine, late.order_id).status, stock_of(shop.engine)) == ("awaiting_shipment", 0)

@@ -9,7 +9,7 @@ import pytest
 
 from checkout import clock
 from checkout.db import transaction
-from checkout.ledger import Payment, attempts_of
+from checkout.orders.ledger import Payment, attempts_of
 from tests.factories import attempts, order
 from tests.payments.shop import Shop
 

@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from checkout import closing, queries
 from checkout.alipay.client import Refused
 from checkout.db import sql, transaction
+from checkout.orders import closing
+from checkout.payments import queries
 from tests.factories import RULES, order, stock_of, time_passes, topics
 from tests.payments.scenes import scene
 from tests.payments.shop import HTTP, Shop

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from checkout.ledger import Payment
+from checkout.orders.ledger import Payment
 from tests.factories import order, row, rows
 from tests.payments import scenes
 from tests.payments.shop import Shop, fen

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from checkout import queries
-from checkout.ledger import Payment
+from checkout.orders.ledger import Payment
+from checkout.payments import queries
 from tests.factories import RULES, order, rows, time_passes
 from tests.payments.shop import Shop
 from tests.threads import at_once

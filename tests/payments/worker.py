@@ -13,8 +13,10 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import DBAPIError
 
-from checkout import closing, db, logs, notifies, placement, queries, refund_calls, settings
+from checkout import db, logs, settings
 from checkout.db import sql, transaction
+from checkout.orders import closing, placement
+from checkout.payments import notifies, queries, refund_calls
 from checkout.resources import Resources
 
 IDLE_SECONDS = 0.03

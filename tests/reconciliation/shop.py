@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from checkout import clock, payments, queries, reconciliation, refund_calls, refunds
+from checkout import clock
 from checkout.db import Engine, sql, transaction
-from checkout.ledger import Payment
-from checkout.reconciliation import Report
+from checkout.orders.ledger import Payment
+from checkout.payments import queries, refund_calls, refunds, trades
+from checkout.reconciliation import comparison
+from checkout.reconciliation.comparison import Report
 from checkout.resources import Resources
 from tests import factories
 from tests.gateway.process import LocalAlipay
@@ -76,7 +78,7 @@ class Shop:
 
     def reconcile(self, day: date | None = None, **options: Any) -> Report:
         self.close(day or self.today)
-        return reconciliation.run(self.resources, day or self.today, **options)
+        return comparison.run(self.resources, day or self.today, **options)
 
     def row(self, payment: Payment) -> Any:
         return factories.row(self.engine, "payments", order_id=payment.order_id, n=payment.n)
@@ -91,7 +93,7 @@ class Shop:
     def apply(self, payment: Payment) -> None:
         """Our books take a payment for made that Alipay never saw."""
         with transaction(self.engine) as connection:
-            payments.apply(connection, [factories.a_trade(payment)], self.resources.rules)
+            trades.apply(connection, [factories.a_trade(payment)], self.resources.rules)
 
 
 def at(day: date, hour: int, minute: int = 0, second: int = 0) -> datetime:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from checkout import attempts, closing, stuck
+from checkout.audit import stuck
 from checkout.db import transaction
-from checkout.ledger import Ledger
-from checkout.reconciliation import Sums
+from checkout.orders import attempts, closing
+from checkout.orders.ledger import Ledger
+from checkout.reconciliation.comparison import Sums
 from tests import factories
 from tests.reconciliation.shop import Shop
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checkout import stuck
+from checkout.audit import stuck
 from checkout.db import sql, transaction
 from tests import factories
 from tests.reconciliation.shop import Shop, at, listed

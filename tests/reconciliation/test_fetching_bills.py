@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from checkout import bills, reconciliation
 from checkout.alipay import bill
 from checkout.alipay.bill import BillRefused, NotReady
 from checkout.alipay.client import Done
-from checkout.bills import Bill
 from checkout.db import sql, transaction
 from checkout.errors import Unavailable
+from checkout.reconciliation import bills, comparison
+from checkout.reconciliation.bills import Bill
 from checkout.resources import Resources
 from tests import factories
 from tests.reconciliation.papers import packed, row, trades
@@ -44,7 +44,7 @@ def past_day(shop: Shop) -> date:
 
 
 def test_a_day_without_business_is_empty(shop: Shop) -> None:
-    report = reconciliation.run(shop.resources, shop.today - timedelta(days=3))
+    report = comparison.run(shop.resources, shop.today - timedelta(days=3))
     assert (report.is_clean, report.theirs.payments) == (True, 0)
     assert [one.lines for one in kept(shop)] == [0]
 
@@ -52,7 +52,7 @@ def test_a_day_without_business_is_empty(shop: Shop) -> None:
 @pytest.mark.parametrize("code", ["BILL_NOT_EXIST", "NO_BILL_DATA"])
 def test_a_refusal_means_an_empty_day_once_the_day_is_over(shop: Shop, code: str) -> None:
     shop.gateway.switch(empty_bill=code)
-    assert reconciliation.run(shop.resources, shop.today - timedelta(days=3)).is_clean
+    assert comparison.run(shop.resources, shop.today - timedelta(days=3)).is_clean
     with pytest.raises(NotReady):
         shop.reconcile(shop.today)
     assert len(kept(shop)) == 1
@@ -60,7 +60,7 @@ def test_a_refusal_means_an_empty_day_once_the_day_is_over(shop: Shop, code: str
 
 def test_a_bill_that_is_not_ready_is_for_later(shop: Shop) -> None:
     with pytest.raises(NotReady, match="BILL_NOT_EXIST"):
-        reconciliation.run(shop.resources, shop.today)
+        comparison.run(shop.resources, shop.today)
     assert kept(shop) == []
 
 
@@ -68,33 +68,33 @@ def test_a_bill_that_is_not_ready_is_for_later(shop: Shop) -> None:
 def test_a_limit_or_no_answer_is_for_later(shop: Shop, fault: str) -> None:
     shop.gateway.fault(fault, times=1)
     with pytest.raises(NotReady):
-        reconciliation.run(shop.resources, shop.yesterday)
+        comparison.run(shop.resources, shop.yesterday)
     assert kept(shop) == []
 
 
 def test_a_refusal_for_good_says_so(shop: Shop) -> None:
     stranger = Resources(replace(shop.resources.settings, alipay_app_id="2021000000000000"))
     with pytest.raises(BillRefused, match="invalid-app-id"):
-        reconciliation.run(stranger, shop.yesterday)
+        comparison.run(stranger, shop.yesterday)
     stranger.close()
 
 
 def test_the_archive_is_kept_as_it_came_and_used_again(shop: Shop, past_day: date) -> None:
-    assert reconciliation.run(shop.resources, past_day).theirs.payments == 1
+    assert comparison.run(shop.resources, past_day).theirs.payments == 1
     archive = io.BytesIO(b"".join(piece.bytes for piece in kept(shop, "bill_archives")))
     assert [line.out_trade_no for line in bill.lines(archive)] == ["EARLY"]
     paid_two_days_ago(shop, "AFTERWARDS")
-    assert reconciliation.run(shop.resources, past_day).theirs.payments == 1
-    assert reconciliation.run(shop.resources, past_day, fetch_again=True).theirs.payments == 2
+    assert comparison.run(shop.resources, past_day).theirs.payments == 1
+    assert comparison.run(shop.resources, past_day, fetch_again=True).theirs.payments == 2
 
 
 def test_a_bill_whose_reading_broke_off_is_read_to_its_end(shop: Shop, past_day: date) -> None:
-    reconciliation.run(shop.resources, past_day)
+    comparison.run(shop.resources, past_day)
     with transaction(shop.engine) as connection:
         connection.execute(sql("UPDATE bills SET lines = NULL"))
         connection.execute(sql("DELETE FROM bill_lines"))
     paid_two_days_ago(shop, "AFTERWARDS")
-    assert reconciliation.run(shop.resources, past_day).theirs.payments == 1
+    assert comparison.run(shop.resources, past_day).theirs.payments == 1
     assert [one.lines for one in kept(shop)] == [1]
 
 
@@ -131,7 +131,7 @@ def test_a_download_has_an_end(
 ) -> None:
     monkeypatch.setattr(bill, name, limit)
     with pytest.raises(NotReady, match="no end"):
-        reconciliation.run(shop.resources, past_day)
+        comparison.run(shop.resources, past_day)
     assert kept(shop) == []
 
 

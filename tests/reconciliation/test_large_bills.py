@@ -25,7 +25,8 @@ _READ = """
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from checkout import bills, reconciliation, settings
+from checkout import settings
+from checkout.reconciliation import bills, comparison
 from checkout.resources import Resources
 
 def most_bytes() -> int:
@@ -38,7 +39,7 @@ bills.keep(resources.engine, bills.Bill(day, datetime.now(UTC), 0), None)
 before = most_bytes()
 with open(sys.argv[1], "rb") as archive:
     bills.keep(resources.engine, bills.Bill(day, datetime.now(UTC), None), archive)
-report = reconciliation.run(resources, day)
+report = comparison.run(resources, day)
 print(most_bytes() - before, report.theirs.payments)
 print(*(one.out_trade_no for one in report.discrepancies))
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from checkout import stuck
+from checkout.audit import stuck
 from checkout.db import transaction
 from tests import factories
 from tests.reconciliation.shop import Shop, at, listed

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from checkout.db import sql, transaction
-from checkout.reconciliation import due
+from checkout.reconciliation.comparison import due
 from ops.main import main
 from tests import factories
 from tests.reconciliation.shop import Shop, at

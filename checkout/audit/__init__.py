@@ -1,0 +1,1 @@
+"""What must be true, proven against the live database; and what waits for a person."""

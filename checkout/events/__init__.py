@@ -1,0 +1,1 @@
+"""What happened: the log of events, and its way to those who listen."""

@@ -1,0 +1,123 @@
+"""The event log: written in the transaction of the change it tells of, read by the relay and by who catches up.
+
+Ids are drawn while the writer holds the subject's row lock, and when it has a transaction id. The relay's fence
+(checkout/events/relay.py) rests on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from redis import Redis, RedisError
+from structlog import get_logger
+
+from checkout import clock
+from checkout.db import Connection, array, command, sql
+
+EXCHANGE = "checkout.events"
+# Waiting frontends are woken here by "id:version,…"; a lost message costs them seconds, not truth.
+WAKE_CHANNEL = "checkout.wake"
+# The doors hear here which SKUs may be sold out.
+SOLD_OUT_CHANNEL = "checkout.sold_out"
+
+log = get_logger(__name__)
+
+
+class Event(NamedTuple):
+    """One thing that happened. `subject` is an order's id, or a SKU's for topics that begin with "stock."."""
+
+    topic: str
+    subject: str
+    sequence: int
+    data: dict[str, Any]
+
+
+class Logged(NamedTuple):
+    """An event as the log keeps it."""
+
+    id: int
+    at: datetime
+    topic: str
+    subject: str
+    sequence: int
+    data: dict[str, Any]
+
+    def cloud_event(self) -> dict[str, Any]:
+        """CloudEvents 1.0, structured mode; `sequence` as the Sequence extension has it."""
+        return {
+            "specversion": "1.0",
+            "id": str(self.id),
+            "source": "/checkout",
+            "type": f"checkout.{self.topic}",
+            "subject": self.subject,
+            "time": clock.rfc3339(self.at),
+            "datacontenttype": "application/json",
+            "sequence": self.sequence,
+            "data": self.data,
+        }
+
+
+# An INSERT alone would draw the event's id before it gets its transaction id; the condition is always true.
+_APPEND = command("""
+    INSERT INTO events (topic, subject, sequence, data)
+    SELECT topic, subject, sequence, data::json
+    FROM unnest(CAST(:topics AS text[]), CAST(:subjects AS text[]), CAST(:sequences AS int[]), CAST(:data AS text[]))
+        WITH ORDINALITY AS e (topic, subject, sequence, data, place)
+    WHERE pg_current_xact_id() IS NOT NULL
+    ORDER BY place
+""")
+
+
+def append(connection: Connection, events: Sequence[Event]) -> None:
+    """Writes the events in their order. The caller holds the row lock of every subject."""
+    if events:
+        connection.execute(
+            _APPEND,
+            {
+                "topics": array(event.topic for event in events),
+                "subjects": array(event.subject for event in events),
+                "sequences": array(event.sequence for event in events),
+                "data": array(msgspec.json.encode(event.data).decode() for event in events),
+            },
+        )
+
+
+_AFTER = sql("""
+    SELECT id, at, topic, subject, sequence, data FROM events
+    WHERE id > :after AND id <= :until ORDER BY id LIMIT :limit
+""")
+_PUBLISHED_AFTER = sql("""
+    SELECT id, at, topic, subject, sequence, data FROM events
+    WHERE id > :after AND id <= (SELECT published FROM relay) ORDER BY id LIMIT :limit
+""")
+
+
+def between(connection: Connection, after: int, until: int, limit: int) -> list[Logged]:
+    """Events with after < id <= until, oldest first."""
+    return [Logged(*row) for row in connection.execute(_AFTER, {"after": after, "until": until, "limit": limit})]
+
+
+def published_after(connection: Connection, after: int, limit: int) -> list[Logged]:
+    """What the relay has sent after that id: complete, so a reader that goes on from the last id misses nothing."""
+    return [Logged(*row) for row in connection.execute(_PUBLISHED_AFTER, {"after": after, "limit": limit})]
+
+
+def wake(redis: Redis, versions: Iterable[tuple[int, int]]) -> None:
+    """Tells waiting frontends, after the commit, which orders have which version now."""
+    _publish(redis, WAKE_CHANNEL, ",".join(f"{order_id}:{version}" for order_id, version in versions))
+
+
+def tell_sold_out(redis: Redis, sku_ids: Iterable[str]) -> None:
+    """Tells the doors which SKUs they need not wait for; they look at the stock themselves."""
+    _publish(redis, SOLD_OUT_CHANNEL, ",".join(sku_ids))
+
+
+def _publish(redis: Redis, channel: str, message: str) -> None:
+    if message:
+        try:
+            redis.publish(channel, message)
+        except RedisError as error:
+            log.warning("message_lost", channel=channel, error=type(error).__name__)

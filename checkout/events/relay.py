@@ -1,0 +1,103 @@
+"""The relay: sends the event log to the exchange in its order, one relay at a time, by a lease.
+
+An event's id says its place, but a transaction that drew a lower id may commit later. So the relay reads up to a
+fence only: it notes the last id drawn and then takes a transaction id itself (a snapshot's xmax would not do: what
+still runs may lie above it); once every transaction below that has ended, all ids up to the fence are final. No
+outbox row is written or deleted, and no row is locked while publishing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from uuid import uuid4
+
+from checkout.db import Engine, sql, transaction
+from checkout.events import log
+from checkout.events.log import Logged
+
+LEASE_SECONDS = 10
+MOST_EVENTS = 500
+IDLE_SECONDS = 0.01
+LONGEST_IDLE_SECONDS = 0.1
+
+_LEASE = sql("""
+    UPDATE relay SET holder = CAST(:holder AS uuid), leased_until = now() + make_interval(secs => :seconds)
+    WHERE holder = CAST(:holder AS uuid) OR leased_until < now() RETURNING published
+""")
+_RELEASE = sql("UPDATE relay SET leased_until = '-infinity' WHERE holder = CAST(:holder AS uuid)")
+_DRAWN = sql("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM events_id_seq")
+_NEXT_XID = sql("SELECT pg_current_xact_id()::text::bigint")
+_OLDEST_XID = sql("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+_PUBLISHED = sql("UPDATE relay SET published = :id WHERE holder = CAST(:holder AS uuid) RETURNING published")
+
+
+class Relay:
+    """Publishes what is new. `publish` either sent everything or raised; raising means that some may be sent again."""
+
+    def __init__(self, engine: Engine, publish: Callable[[Sequence[Logged]], None]) -> None:
+        self._engine = engine
+        self._publish = publish
+        self._holder = str(uuid4())
+        self._leased_until = 0.0
+        self._published = 0
+        self._fence = 0
+        self._fence_xid = 0
+
+    def run(self, seconds: float, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Publishes for that long or until `stop`; False when another relay holds the lease."""
+        end = time.monotonic() + seconds
+        pause_seconds = IDLE_SECONDS
+        try:
+            while self._lease():
+                if time.monotonic() >= end or stop():
+                    return True
+                if self.run_once():
+                    pause_seconds = IDLE_SECONDS
+                else:
+                    time.sleep(pause_seconds)
+                    pause_seconds = min(pause_seconds * 1.2, LONGEST_IDLE_SECONDS)
+            return False
+        finally:
+            self._release()
+
+    def run_once(self) -> int:
+        """One round: moves the fence when it was reached, and sends what is final."""
+        with self._engine.connect() as connection:
+            if self._published >= self._fence:
+                # The ids first: whoever drew one of them has a transaction id below the one read afterwards.
+                self._fence = connection.execute(_DRAWN).scalar_one()
+                if self._published >= self._fence:
+                    return 0
+                self._fence_xid = connection.execute(_NEXT_XID).scalar_one()
+            if connection.execute(_OLDEST_XID).scalar_one() < self._fence_xid:
+                return 0
+            batch = log.between(connection, self._published, self._fence, MOST_EVENTS)
+        if batch:
+            self._publish(batch)
+        self._advance(batch[-1].id if len(batch) == MOST_EVENTS else self._fence)
+        return len(batch)
+
+    def _lease(self) -> bool:
+        if time.monotonic() < self._leased_until - LEASE_SECONDS / 2:
+            return True
+        with transaction(self._engine) as connection:
+            published = connection.execute(_LEASE, {"holder": self._holder, "seconds": LEASE_SECONDS}).scalar()
+        if published is None:
+            return False
+        if self._leased_until == 0:
+            self._published = self._fence = published
+        self._leased_until = time.monotonic() + LEASE_SECONDS
+        return True
+
+    def _release(self) -> None:
+        self._leased_until = 0
+        with transaction(self._engine) as connection:
+            connection.execute(_RELEASE, {"holder": self._holder})
+
+    def _advance(self, event_id: int) -> None:
+        with transaction(self._engine) as connection:
+            kept = connection.execute(_PUBLISHED, {"id": event_id, "holder": self._holder}).scalar()
+        if kept is None:
+            self._leased_until = 0  # Another relay took over while this one was away.
+        self._published = event_id

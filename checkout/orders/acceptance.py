@@ -1,0 +1,209 @@
+"""The door: writes accepted orders, once per user and key, many at a time. A 202 rests on its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+
+from checkout.db import Connection, array, command, sql
+from checkout.events import log
+from checkout.events.log import Event
+from checkout.orders import allocation
+from checkout.orders.allocation import Refusal, Terms
+from checkout.stock import units
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where the goods go."""
+
+    recipient: str
+    phone: str
+    region: str
+    detail: str
+
+
+class Request(msgspec.Struct, frozen=True):
+    """An order as it was asked for, normalised: SKUs summed and sorted. `lines` is empty until a cart was read."""
+
+    user_id: int
+    key: str
+    lines: tuple[tuple[str, int], ...]
+    from_cart: bool
+    pay_method: str
+    address: Address
+    remark: str
+    expected_total_fen: int | None
+
+    @property
+    def wanted(self) -> tuple[tuple[str, int], ...]:
+        return self.lines
+
+    @property
+    def digest(self) -> str:
+        """What makes the key this user's."""
+        return _hash(str(self.user_id).encode() + b"\0" + self.key.encode())
+
+    @property
+    def fingerprint(self) -> str:
+        """What makes it the same request; a cart's content is not part of it, that it comes from the cart is."""
+        lines = () if self.from_cart else self.lines
+        said = (lines, self.from_cart, self.pay_method, self.address, self.remark, self.expected_total_fen)
+        return _hash(msgspec.json.encode(said))
+
+
+class Accepted(NamedTuple):
+    """The order that a request has now.
+
+    `replayed`: it was there before; `reused`: for another request; `rejected`: the door saw that its SKU is gone.
+    """
+
+    order_id: int
+    accepted_at: datetime | None
+    replayed: bool = False
+    reused: bool = False
+    rejected: bool = False
+
+
+class Hint(NamedTuple):
+    """SKUs that may be sold out. It only saves looking at the others: the stock, read at the door, decides."""
+
+    sold_out: Collection[str]
+    terms: Terms
+
+
+def _hash(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+# One lock per key for all day partitions together; sorted, so that two batches never wait in a ring. The look-up
+# is a statement of its own, because only its snapshot sees what the last holder of the lock has committed.
+_LOCK_KEYS = command("""
+    SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key
+""")
+_KNOWN = sql("""
+    SELECT digest::text, fingerprint::text, order_id FROM order_keys
+    WHERE digest = ANY(CAST(:digests AS uuid[])) AND day >= (now() AT TIME ZONE 'UTC')::date - 8
+""")
+_INSERT = sql("""
+    WITH asked AS MATERIALIZED (
+        SELECT nextval('orders_id_seq') AS id, a.* FROM unnest(
+            CAST(:digests AS uuid[]), CAST(:fingerprints AS uuid[]), CAST(:user_ids AS bigint[]),
+            CAST(:sku_ids AS text[]), CAST(:quantities AS text[]), CAST(:from_cart AS bool[]),
+            CAST(:pay_methods AS pay_method[]), CAST(:recipients AS text[]), CAST(:phones AS text[]),
+            CAST(:regions AS text[]), CAST(:details AS text[]), CAST(:remarks AS text[]), CAST(:expected AS bigint[]),
+            CAST(:statuses AS order_status[]), CAST(:reasons AS text[]), CAST(:shortages AS text[])
+        ) AS a (digest, fingerprint, user_id, sku_ids, quantities, from_cart, pay_method, recipient, phone, region,
+            detail, remark, expected_total_fen, status, reason, shortages)
+    ), kept AS (
+        INSERT INTO orders (id, user_id, sku_ids, quantities, from_cart, pay_method, recipient, phone, region, detail,
+            remark, expected_total_fen, status, reason, shortages, version)
+        OVERRIDING SYSTEM VALUE
+        SELECT id, user_id, sku_ids::text[], quantities::int[], from_cart, pay_method, recipient, phone, region, detail,
+            remark, expected_total_fen, status, reason, shortages::jsonb, CASE status WHEN 'accepted' THEN 1 ELSE 2 END
+        FROM asked
+    ), keyed AS (
+        INSERT INTO order_keys (digest, fingerprint, order_id) SELECT digest, fingerprint, id FROM asked
+    ), queued AS (
+        INSERT INTO arrivals (order_id) SELECT id FROM asked WHERE status = 'accepted'
+    )
+    SELECT digest::text, id, now() FROM asked
+""")
+
+
+def known(connection: Connection, request: Request) -> Accepted | None:
+    """The order that this key made before, if any."""
+    found = _known(connection, [request.digest]).get(request.digest)
+    return _replay(request.fingerprint, found) if found else None
+
+
+def accept(connection: Connection, requests: Sequence[Request], hint: Hint | None = None) -> list[Accepted]:
+    """Stores what is new and says for each request, in their order, which order it has."""
+    digests = [request.digest for request in requests]
+    fingerprints = [request.fingerprint for request in requests]
+    ordered = sorted(set(digests))
+    connection.execute(_LOCK_KEYS, {"keys": array(sorted(_lock_key(digest) for digest in ordered))})
+    found = _known(connection, ordered)
+    first: dict[str, int] = {}
+    for place, digest in enumerate(digests):
+        if digest not in found:
+            first.setdefault(digest, place)
+    refusals = _refusals(connection, [requests[i] for i in first.values()], hint)
+    rows = [(digests[i], fingerprints[i], requests[i]) for i in first.values()]
+    fresh = _insert(connection, rows, refusals)
+    answers = []
+    for place, (digest, fingerprint) in enumerate(zip(digests, fingerprints, strict=True)):
+        if first.get(digest) == place:
+            answers.append(fresh[digest])
+        elif digest in found:
+            answers.append(_replay(fingerprint, found[digest]))
+        else:
+            answers.append(_replay(fingerprint, (fingerprints[first[digest]], fresh[digest].order_id)))
+    return answers
+
+
+def _refusals(connection: Connection, requests: Sequence[Request], hint: Hint | None) -> list[Refusal | None]:
+    suspects = hint.sold_out if hint else ()
+    doubtful = [request for request in requests if any(sku_id in suspects for sku_id, _ in request.lines)]
+    if hint is None or not doubtful:
+        return [None] * len(requests)
+    skus = units.peek(connection, sorted({sku_id for request in doubtful for sku_id, _ in request.lines}))
+    left = {sku.id: sku.stock for sku in skus.values()}
+    judged = {id(request): allocation.judge(request, skus, left, hint.terms)[0] for request in doubtful}
+    found = (judged.get(id(request)) for request in requests)
+    return [refusal if refusal and refusal.reason == "out_of_stock" else None for refusal in found]
+
+
+def _replay(fingerprint: str, found: tuple[str, int]) -> Accepted:
+    return Accepted(found[1], None, replayed=True, reused=found[0] != fingerprint)
+
+
+def _lock_key(digest: str) -> int:
+    return int.from_bytes(bytes.fromhex(digest[:16]), "big", signed=True)
+
+
+def _known(connection: Connection, digests: Sequence[str]) -> dict[str, tuple[str, int]]:
+    rows = connection.execute(_KNOWN, {"digests": array(digests)}).all()
+    return {_bare(digest): (_bare(fingerprint), order_id) for digest, fingerprint, order_id in rows}
+
+
+def _bare(uuid: str) -> str:
+    """PostgreSQL writes the type with dashes."""
+    return uuid.replace("-", "")
+
+
+def _insert(
+    connection: Connection, fresh: Sequence[tuple[str, str, Request]], refusals: Sequence[Refusal | None]
+) -> dict[str, Accepted]:
+    if not fresh:
+        return {}
+    names = (
+        *("digests", "fingerprints", "user_ids", "sku_ids", "quantities", "from_cart", "pay_methods", "recipients"),
+        *("phones", "regions", "details", "remarks", "expected", "statuses", "reasons", "shortages"),
+    )
+    rows = (_row(*row, refusal) for row, refusal in zip(fresh, refusals, strict=True))
+    columns = dict(zip(names, map(array, zip(*rows, strict=True)), strict=True))
+    inserted = {_bare(digest): (order_id, at) for digest, order_id, at in connection.execute(_INSERT, columns).all()}
+    answers: dict[str, Accepted] = {}
+    told: list[Event] = []
+    for (digest, _, request), refusal in zip(fresh, refusals, strict=True):
+        order_id, accepted_at = inserted[digest]
+        answers[digest] = Accepted(order_id, accepted_at, rejected=refusal is not None)
+        if refusal is not None:
+            told.append(allocation.rejected(order_id, request.user_id, request.pay_method, 2, refusal))
+    log.append(connection, told)
+    return answers
+
+
+def _row(digest: str, fingerprint: str, request: Request, refusal: Refusal | None) -> tuple[object, ...]:
+    sku_ids, quantities = zip(*request.lines, strict=True)
+    address = request.address
+    return (
+        *(digest, fingerprint, request.user_id, array(sku_ids), array(quantities), request.from_cart),
+        *(request.pay_method, address.recipient, address.phone, address.region, address.detail),
+        *(request.remark, request.expected_total_fen, "rejected" if refusal else "accepted"),
+        *((refusal.reason, msgspec.json.encode(refusal.shortages).decode()) if refusal else (None, None)),
+    )

@@ -1,0 +1,279 @@
+"""The locked orders of one transaction with their attempts: read once, decided in memory, written once.
+
+Every path but placement goes through here, so the lock order stands in one place:
+orders by id, their payments, users by id, SKUs by id, SPUs by id.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from checkout import money
+from checkout.db import Connection, array, command, sql
+from checkout.events import log
+from checkout.events.log import Event
+from checkout.stock import units
+from checkout.stock.units import Movement
+
+
+@dataclass
+class Payment:
+    """One attempt to collect. Times are UTC, amounts fen."""
+
+    order_id: int
+    n: int
+    out_trade_no: str
+    amount_fen: int
+    status: str = "open"
+    method: str | None = None
+    evidence: str | None = None
+    kept: bool = False
+    queries: int = 0
+    paid_fen: int = 0
+    refunded_fen: int = 0
+    refunding_fen: int = 0
+    due_at: datetime | None = None
+    offered_at: datetime | None = None
+    payable_until: datetime | None = None
+    paid_at: datetime | None = None
+    closed_at: datetime | None = None
+    trade_no: str | None = None
+    qr_code: str | None = None
+    created_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.order_id}-{self.n}"
+
+    @property
+    def left_fen(self) -> int:
+        """What can still be refunded."""
+        return self.paid_fen - self.refunded_fen - self.refunding_fen
+
+
+@dataclass
+class Order:
+    """An order under lock, with its attempts from the oldest to the newest."""
+
+    id: int
+    user_id: int
+    status: str
+    reason: str | None
+    version: int
+    pay_method: str
+    stock: str | None
+    total_fen: int | None
+    pay_before: datetime | None
+    closing_at: datetime | None
+    paid_at: datetime | None
+    shipped_at: datetime | None
+    completed_at: datetime | None
+    closed_at: datetime | None
+    payments: list[Payment] = field(default_factory=list)
+
+    @property
+    def kept(self) -> Payment | None:
+        """The attempt whose money pays for the order."""
+        return next((payment for payment in self.payments if payment.kept), None)
+
+    @property
+    def holds_unpaid(self) -> bool:
+        """Whether it counts against its user's cap: stock is held and no money was kept for it."""
+        return self.stock == "held" and self.pay_method == "alipay" and self.paid_at is None
+
+
+# The columns stand in the order of the fields above.
+_LOCK_ORDERS = sql("""
+    SELECT id, user_id, status, reason, version, pay_method, stock, total_fen, pay_before, closing_at, paid_at,
+        shipped_at, completed_at, closed_at, now() AS now
+    FROM orders WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR NO KEY UPDATE
+""")
+_PAYMENTS = """
+    SELECT order_id, n, out_trade_no, amount_fen, status, method, evidence, kept, queries, paid_fen, refunded_fen,
+        refunding_fen, due_at, offered_at, payable_until, paid_at, closed_at, trade_no, qr_code, created_at
+    FROM payments WHERE order_id = ANY(CAST(:ids AS bigint[])) ORDER BY order_id, n
+"""
+_READ_PAYMENTS = sql(_PAYMENTS)
+_LOCK_PAYMENTS = sql(_PAYMENTS + "FOR NO KEY UPDATE")
+_LINES = sql("""
+    SELECT order_id, sku_id, spu_id, quantity FROM order_lines WHERE order_id = ANY(CAST(:ids AS bigint[]))
+""")
+_LOCK_USERS = command("""
+    SELECT id FROM users WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR NO KEY UPDATE
+""")
+_FREE_USERS = command("""
+    UPDATE users SET open_orders = open_orders + delta
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:deltas AS int[])) AS d (user_id, delta) WHERE id = user_id
+""")
+_UPDATE_ORDERS = command("""
+    UPDATE orders SET status = c.status, reason = c.reason, version = c.version, stock = c.stock,
+        closing_at = c.closing_at, paid_at = c.paid_at, shipped_at = c.shipped_at, completed_at = c.completed_at,
+        closed_at = c.closed_at
+    FROM unnest(CAST(:id AS bigint[]), CAST(:status AS order_status[]), CAST(:reason AS text[]),
+        CAST(:version AS int[]), CAST(:stock AS stock_state[]), CAST(:closing_at AS timestamptz[]),
+        CAST(:paid_at AS timestamptz[]), CAST(:shipped_at AS timestamptz[]), CAST(:completed_at AS timestamptz[]),
+        CAST(:closed_at AS timestamptz[]))
+        AS c (id, status, reason, version, stock, closing_at, paid_at, shipped_at, completed_at, closed_at)
+    WHERE orders.id = c.id
+""")
+_ORDER_COLUMNS = (
+    *("id", "status", "reason", "version", "stock", "closing_at", "paid_at", "shipped_at", "completed_at"),
+    "closed_at",
+)
+_ADD_PAYMENTS = command("""
+    INSERT INTO payments (order_id, n, out_trade_no, amount_fen, status, method, evidence, kept, queries, paid_fen,
+        refunded_fen, refunding_fen, due_at, offered_at, payable_until, paid_at, closed_at, trade_no, qr_code)
+    SELECT * FROM unnest(CAST(:order_id AS bigint[]), CAST(:n AS smallint[]), CAST(:out_trade_no AS text[]),
+        CAST(:amount_fen AS bigint[]), CAST(:status AS payment_status[]), CAST(:method AS payment_method[]),
+        CAST(:evidence AS payment_evidence[]), CAST(:kept AS bool[]), CAST(:queries AS smallint[]),
+        CAST(:paid_fen AS bigint[]), CAST(:refunded_fen AS bigint[]), CAST(:refunding_fen AS bigint[]),
+        CAST(:due_at AS timestamptz[]), CAST(:offered_at AS timestamptz[]), CAST(:payable_until AS timestamptz[]),
+        CAST(:paid_at AS timestamptz[]), CAST(:closed_at AS timestamptz[]), CAST(:trade_no AS text[]),
+        CAST(:qr_code AS text[]))
+""")
+_UPDATE_PAYMENTS = command("""
+    UPDATE payments p SET status = c.status, method = c.method, evidence = c.evidence, kept = c.kept,
+        queries = c.queries, paid_fen = c.paid_fen, refunded_fen = c.refunded_fen, refunding_fen = c.refunding_fen,
+        due_at = c.due_at, offered_at = c.offered_at, payable_until = c.payable_until, paid_at = c.paid_at,
+        closed_at = c.closed_at, trade_no = c.trade_no, qr_code = c.qr_code
+    FROM unnest(CAST(:order_id AS bigint[]), CAST(:n AS smallint[]), CAST(:status AS payment_status[]),
+        CAST(:method AS payment_method[]), CAST(:evidence AS payment_evidence[]), CAST(:kept AS bool[]),
+        CAST(:queries AS smallint[]), CAST(:paid_fen AS bigint[]), CAST(:refunded_fen AS bigint[]),
+        CAST(:refunding_fen AS bigint[]), CAST(:due_at AS timestamptz[]), CAST(:offered_at AS timestamptz[]),
+        CAST(:payable_until AS timestamptz[]), CAST(:paid_at AS timestamptz[]), CAST(:closed_at AS timestamptz[]),
+        CAST(:trade_no AS text[]), CAST(:qr_code AS text[]))
+        AS c (order_id, n, status, method, evidence, kept, queries, paid_fen, refunded_fen, refunding_fen, due_at,
+            offered_at, payable_until, paid_at, closed_at, trade_no, qr_code)
+    WHERE p.order_id = c.order_id AND p.n = c.n
+""")
+_PAYMENT_COLUMNS = (
+    *("order_id", "n", "out_trade_no", "amount_fen", "status", "method", "evidence", "kept", "queries", "paid_fen"),
+    *("refunded_fen", "refunding_fen", "due_at", "offered_at", "payable_until", "paid_at", "closed_at", "trade_no"),
+    "qr_code",
+)
+
+
+class Ledger:
+    """Locks the orders at once; `save` writes what changed, with events, stock and holds. `now` is the database's."""
+
+    def __init__(self, connection: Connection, order_ids: Iterable[int]) -> None:
+        self.connection = connection
+        ids = array(sorted(set(order_ids)))
+        rows = connection.execute(_LOCK_ORDERS, {"ids": ids}).all()
+        self.now: datetime = rows[0].now if rows else connection.execute(sql("SELECT now()")).scalar_one()
+        self.orders = {row.id: Order(*row[:-1]) for row in rows}
+        for payment in itertools.starmap(Payment, connection.execute(_LOCK_PAYMENTS, {"ids": ids})):
+            self.orders[payment.order_id].payments.append(payment)
+        self._holding = {order.id for order in self.orders.values() if order.holds_unpaid}
+        self._before = {order.id: order.version for order in self.orders.values()}
+        self._touched: dict[str, Payment] = {}
+        self._added: dict[str, Payment] = {}
+        self._events: list[Event] = []
+        self._returning: list[Order] = []
+        self._wanting: list[tuple[Order, Callable[[bool], bool]]] = []
+
+    def record(self, order: Order, topic: str, **data: Any) -> None:
+        """Notes a change of the order and its event; the status in the event is what the order has at `save`."""
+        order.version += 1
+        body: dict[str, Any] = {"order_id": str(order.id), "user_id": str(order.user_id), **data}
+        if topic.startswith("order."):
+            body["status"] = order.status
+            if order.reason:
+                body["reason"] = order.reason
+        self._events.append(Event(topic, str(order.id), order.version, body))
+
+    def record_payment(self, order: Order, payment: Payment, topic: str) -> None:
+        """Notes a change of one attempt and its event."""
+        self.touch(order, payment)
+        body = {"payment_id": payment.id, "out_trade_no": payment.out_trade_no, "status": payment.status}
+        if payment.trade_no:
+            body["trade_no"] = payment.trade_no
+        self.record(order, topic, **body, amount=money.yuan(payment.amount_fen))
+
+    def touch(self, order: Order, payment: Payment) -> None:
+        """Has the attempt written at `save`, adding it to its order when it is new."""
+        if not any(payment is one for one in order.payments):
+            order.payments.append(payment)
+            self._added[payment.id] = payment
+        elif payment.id not in self._added:
+            self._touched[payment.id] = payment
+
+    def change(self, order: Order) -> None:
+        """Notes a change that frontends see but that is no event of its own."""
+        order.version += 1
+
+    def give_back(self, order: Order) -> None:
+        """Returns the order's units to sale at `save`."""
+        order.stock = "returned"
+        self._returning.append(order)
+
+    def take_again(self, order: Order, decide: Callable[[bool], bool]) -> None:
+        """Has `decide` hear at `save`, under the SKUs' locks, whether the order's units are there; True takes them."""
+        self._wanting.append((order, decide))
+
+    def save(self) -> list[tuple[int, int]]:
+        """Writes everything; returns (order id, version) of what changed, for the wake-up after the commit."""
+        self._lock_users()
+        moved = self._move_stock()
+        self._free_users()
+        changed = [order for order in self.orders.values() if order.version != self._before[order.id]]
+        if changed:
+            self.connection.execute(_UPDATE_ORDERS, _columns(changed, _ORDER_COLUMNS))
+        if self._touched:
+            self.connection.execute(_UPDATE_PAYMENTS, _columns(list(self._touched.values()), _PAYMENT_COLUMNS))
+        if self._added:
+            self.connection.execute(_ADD_PAYMENTS, _columns(list(self._added.values()), _PAYMENT_COLUMNS))
+        log.append(self.connection, [*self._events, *moved])
+        return [(order.id, order.version) for order in changed]
+
+    def _holds(self) -> Counter[int]:
+        holds: Counter[int] = Counter()
+        for order in self.orders.values():
+            holds[order.user_id] += order.holds_unpaid - (order.id in self._holding)
+        return Counter({user_id: delta for user_id, delta in holds.items() if delta})
+
+    def _lock_users(self) -> None:
+        # Holds only shrink after this: a reinstated order is paid, so it never counts.
+        if holds := self._holds():
+            self.connection.execute(_LOCK_USERS, {"ids": array(holds)})
+
+    def _free_users(self) -> None:
+        if holds := self._holds():
+            self.connection.execute(_FREE_USERS, {"ids": array(holds), "deltas": array(holds.values())})
+
+    def _move_stock(self) -> list[Event]:
+        moving = [*self._returning, *(order for order, _ in self._wanting)]
+        if not moving:
+            return []
+        lines: dict[int, list[Any]] = {order.id: [] for order in moving}
+        for row in self.connection.execute(_LINES, {"ids": array(lines)}):
+            lines[row.order_id].append(row)
+        skus = units.lock(self.connection, sorted({row.sku_id for rows in lines.values() for row in rows}))
+        left = Counter({sku.id: sku.stock for sku in skus.values()})
+        movement = Movement()
+        for order in self._returning:
+            _shift(movement, left, lines[order.id], -1)
+        for order, decide in self._wanting:
+            if decide(all(left[row.sku_id] >= row.quantity for row in lines[order.id])):
+                _shift(movement, left, lines[order.id], 1)
+        return units.move(self.connection, movement)
+
+
+def attempts_of(connection: Connection, order_id: int) -> list[Payment]:
+    """The order's attempts, oldest first, without locks: to show them."""
+    return list(itertools.starmap(Payment, connection.execute(_READ_PAYMENTS, {"ids": array([order_id])})))
+
+
+def _shift(movement: Movement, left: Counter[str], rows: Sequence[Any], sign: int) -> None:
+    for row in rows:
+        movement.add(row.sku_id, row.spu_id, sign * row.quantity)
+        left[row.sku_id] -= sign * row.quantity
+
+
+def _columns(things: Sequence[Any], names: Sequence[str]) -> dict[str, str]:
+    return {name: array(getattr(thing, name) for thing in things) for name in names}

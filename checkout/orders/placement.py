@@ -1,0 +1,266 @@
+"""Placing: where stock is taken. One transaction for a batch, serial in effect, set-based in SQL.
+
+The claimed orders are locked, then what they touch (users, SKUs, SPUs, each in id order); stock and price are read
+once, the orders are walked in arrival order in memory, all lines or none, and each table gets one statement.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy.exc import DBAPIError
+from structlog import get_logger
+
+from checkout import db, money
+from checkout.db import Connection, Engine, array, command, sql, transaction
+from checkout.events import log as event_log
+from checkout.events.log import Event
+from checkout.orders import allocation, attempts, sweep
+from checkout.orders.allocation import Batch, Claimed, Terms
+from checkout.stock import units
+
+log = get_logger(__name__)
+
+# Larger batches hold hot rows longer than they save.
+MOST_ORDERS = 200
+
+
+@dataclass(frozen=True)
+class Placed:
+    """How many orders were claimed, whom to wake, whose carts to clear, and which SKUs are sold out."""
+
+    count: int
+    wakes: list[tuple[int, int]]
+    carts: list[int]
+    gone: list[str]
+
+
+# Orders are claimed from the doorbell's first id on: those that came meanwhile go along. An order that the sweep
+# rang twice may be what kills its batch, so it is taken only when it is rung alone.
+_CLAIM = sql("""
+    SELECT o.id, o.user_id, o.pay_method, o.from_cart, o.expected_total_fen, o.sku_ids, o.quantities, o.version,
+        now() AS now
+    FROM arrivals a JOIN orders o ON o.id = a.order_id
+    WHERE a.order_id >= :first AND a.rings < 2 AND a.error IS NULL AND o.status = 'accepted'
+    ORDER BY a.order_id LIMIT :most FOR NO KEY UPDATE OF o SKIP LOCKED
+""")
+_CLAIM_ALONE = sql("""
+    SELECT o.id, o.user_id, o.pay_method, o.from_cart, o.expected_total_fen, o.sku_ids, o.quantities, o.version,
+        now() AS now
+    FROM arrivals a JOIN orders o ON o.id = a.order_id
+    WHERE a.order_id = :id AND a.error IS NULL AND o.status = 'accepted' FOR NO KEY UPDATE OF o SKIP LOCKED
+""")
+# New users are added before any user is locked: who holds a lock then never waits for an insert.
+_ADD_USERS = command("""
+    INSERT INTO users (id) SELECT id FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
+    WHERE NOT EXISTS (SELECT FROM users WHERE users.id = asked.id) ORDER BY id ON CONFLICT DO NOTHING
+""")
+_LOCK_USERS = sql("""
+    SELECT id, open_orders FROM users WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR NO KEY UPDATE
+""")
+_HOLD = command("""
+    UPDATE users SET open_orders = held
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:held AS int[])) AS h (user_id, held) WHERE id = user_id
+""")
+# The deadline has whole seconds, because `time_expire` on Alipay's wire has no finer ones.
+_PLACE = command("""
+    UPDATE orders SET status = CASE pay_method WHEN 'cash' THEN 'awaiting_shipment'::order_status
+            ELSE 'awaiting_payment' END,
+        stock = 'held', placed_at = now(), goods_fen = p.goods_fen, freight_fen = p.freight_fen,
+        total_fen = p.goods_fen + p.freight_fen, version = p.version,
+        pay_before = CASE pay_method WHEN 'alipay' THEN date_trunc('second', now() + make_interval(secs => :window)) END
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:goods AS bigint[]), CAST(:freight AS bigint[]), CAST(:versions AS int[]))
+        AS p (order_id, goods_fen, freight_fen, version)
+    WHERE id = order_id
+""")
+_REJECT = command("""
+    UPDATE orders SET status = 'rejected', reason = r.reason, shortages = r.shortages::jsonb, version = r.version,
+        goods_fen = r.goods_fen, freight_fen = r.freight_fen, total_fen = r.goods_fen + r.freight_fen
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[]), CAST(:shortages AS text[]),
+        CAST(:versions AS int[]), CAST(:goods AS bigint[]), CAST(:freight AS bigint[]))
+        AS r (order_id, reason, shortages, version, goods_fen, freight_fen)
+    WHERE id = order_id
+""")
+_ADD_LINES = command("""
+    INSERT INTO order_lines (order_id, sku_id, spu_id, title, quantity, unit_price_fen)
+    SELECT * FROM unnest(CAST(:order_ids AS bigint[]), CAST(:sku_ids AS text[]), CAST(:spu_ids AS text[]),
+        CAST(:titles AS text[]), CAST(:quantities AS int[]), CAST(:prices AS bigint[]))
+""")
+_ADD_PAYMENTS = command("""
+    INSERT INTO payments (order_id, n, out_trade_no, amount_fen, due_at)
+    SELECT order_id, 1, number, amount, date_trunc('second', now() + make_interval(secs => :window))
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS text[]), CAST(:amounts AS bigint[]))
+        AS p (order_id, number, amount)
+""")
+_ADD_CLEARINGS = command("""
+    INSERT INTO cart_clearings (order_id, user_id)
+    SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:user_ids AS bigint[]))
+""")
+_WAITING = sql("""
+    SELECT order_id FROM arrivals WHERE order_id >= :first AND rings < 2 AND error IS NULL ORDER BY order_id LIMIT :most
+""")
+_LEAVE = command("DELETE FROM arrivals WHERE order_id = ANY(CAST(:ids AS bigint[]))")
+
+
+def run(engine: Engine, order_ids: Sequence[int], terms: Terms) -> list[Placed]:
+    """Places what waits from the lowest of these ids on, batch by batch, until nothing is left for this worker."""
+    done: list[Placed] = []
+    while True:
+        try:
+            batch = _try_again(engine, lambda connection: place(connection, min(order_ids), terms))
+        except DBAPIError as error:
+            if not db.is_data_fault(error):
+                raise
+            return [*done, *isolate(engine, min(order_ids), terms)]
+        done.append(batch)
+        if batch.count < MOST_ORDERS:
+            return done
+
+
+def isolate(engine: Engine, first: int, terms: Terms) -> list[Placed]:
+    """Places each order in a transaction of its own, and parks those that fail even so.
+
+    Not by savepoints in one transaction: the locks of one order after the other would break the lock order.
+    """
+    with transaction(engine) as connection:
+        ids = list(connection.execute(_WAITING, {"first": first, "most": MOST_ORDERS}).scalars())
+    return [run_alone(engine, order_id, terms) for order_id in ids]
+
+
+def run_alone(engine: Engine, order_id: int, terms: Terms) -> Placed:
+    """Places one order; parks it when its own data makes that impossible."""
+    try:
+        return _try_again(engine, lambda connection: place_alone(connection, order_id, terms))
+    except DBAPIError as error:
+        if not db.is_data_fault(error):
+            raise
+        with transaction(engine) as connection:
+            sweep.park(connection, order_id, db.verdict(error))
+        log.error("order_parked", order_id=order_id, sqlstate=db.sqlstate(error))
+        return Placed(0, [], [], [])
+
+
+def _try_again(engine: Engine, step: Callable[[Connection], Placed]) -> Placed:
+    """A lost connection, a deadlock or a full server passes: the same batch is tried as it is."""
+    for wait_seconds in (0.01, 0.05, 0.2):
+        try:
+            with transaction(engine) as connection:
+                return step(connection)
+        except DBAPIError as error:
+            if not db.is_passing(error):
+                raise
+            log.warning("placement_tried_again", sqlstate=db.sqlstate(error))
+            time.sleep(wait_seconds)
+    with transaction(engine) as connection:
+        return step(connection)
+
+
+def place(connection: Connection, first: int, terms: Terms) -> Placed:
+    """Places or rejects the accepted orders from that id on that nobody else is placing; `MOST_ORDERS` at once."""
+    rows = connection.execute(_CLAIM, {"first": first, "most": MOST_ORDERS})
+    return _place(connection, [Claimed(*row) for row in rows], terms)
+
+
+def place_alone(connection: Connection, order_id: int, terms: Terms) -> Placed:
+    """Places or rejects one order, without company that it could harm."""
+    rows = connection.execute(_CLAIM_ALONE, {"id": order_id})
+    return _place(connection, [Claimed(*row) for row in rows], terms)
+
+
+def _place(connection: Connection, claimed: Sequence[Claimed], terms: Terms) -> Placed:
+    if not claimed:
+        return Placed(0, [], [], [])
+    held = _lock_users(connection, claimed)
+    skus = units.lock(connection, sorted({sku_id for order in claimed for sku_id in order.sku_ids}))
+    batch = allocation.walk(claimed, skus, held, terms)
+    wakes = _write(connection, batch, held, terms)
+    carts = [order.id for order, _, _ in batch.placed if order.from_cart]
+    return Placed(len(claimed), wakes, carts, batch.gone)
+
+
+def _lock_users(connection: Connection, claimed: Sequence[Claimed]) -> dict[int, int]:
+    ids = array(sorted({order.user_id for order in claimed}))
+    connection.execute(_ADD_USERS, {"ids": ids})
+    return {row.id: row.open_orders for row in connection.execute(_LOCK_USERS, {"ids": ids})}
+
+
+def _write(connection: Connection, batch: Batch, held: dict[int, int], terms: Terms) -> list[tuple[int, int]]:
+    told: list[Event] = []
+    wakes: list[tuple[int, int]] = []
+    if batch.placed:
+        _write_placed(connection, batch, held, terms, told, wakes)
+    if batch.rejected:
+        _write_rejected(connection, batch, told, wakes)
+    moved = units.move(connection, batch.movement)
+    done = [order.id for order, _, _ in batch.placed] + [order.id for order, _ in batch.rejected]
+    connection.execute(_LEAVE, {"ids": array(done)})
+    event_log.append(connection, [*told, *moved])
+    return wakes
+
+
+def _write_placed(
+    connection: Connection,
+    batch: Batch,
+    held: dict[int, int],
+    terms: Terms,
+    told: list[Event],
+    wakes: list[tuple[int, int]],
+) -> None:
+    opened: list[tuple[int, str, int]] = []
+    for order, goods_fen, freight_fen in batch.placed:
+        total_fen = goods_fen + freight_fen
+        told.append(_placed_event(order, total_fen))
+        if order.pay_method == "alipay":
+            number = attempts.number(order.id, 1, order.now)
+            opened.append((order.id, number, total_fen))
+            told.append(_payment_event(order, number, total_fen))
+        wakes.append((order.id, told[-1].sequence))
+    orders, goods, freight = zip(*batch.placed, strict=True)
+    window = {"window": terms.pay_window_seconds}
+    ids = array(order.id for order in orders)
+    versions = array(version for _, version in wakes)
+    connection.execute(
+        _PLACE, {"ids": ids, "goods": array(goods), "freight": array(freight), "versions": versions} | window
+    )
+    names = ("order_ids", "sku_ids", "spu_ids", "titles", "quantities", "prices")
+    columns = zip(*batch.lines, strict=True)
+    connection.execute(_ADD_LINES, dict(zip(names, map(array, columns), strict=True)))
+    if opened:
+        payment_columns = dict(zip(("ids", "numbers", "amounts"), map(array, zip(*opened, strict=True)), strict=True))
+        connection.execute(_ADD_PAYMENTS, payment_columns | window)
+        connection.execute(_HOLD, {"ids": array(held), "held": array(held.values())})
+    if carts := [order for order in orders if order.from_cart]:
+        owners = array(order.user_id for order in carts)
+        connection.execute(_ADD_CLEARINGS, {"ids": array(order.id for order in carts), "user_ids": owners})
+
+
+def _write_rejected(connection: Connection, batch: Batch, told: list[Event], wakes: list[tuple[int, int]]) -> None:
+    shortages = []
+    for order, refusal in batch.rejected:
+        told.append(allocation.rejected(order.id, order.user_id, order.pay_method, order.version + 1, refusal))
+        wakes.append((order.id, told[-1].sequence))
+        shortages.append(msgspec.json.encode(refusal.shortages).decode() if refusal.shortages else None)
+    columns = {
+        "ids": array(order.id for order, _ in batch.rejected),
+        "reasons": array(refusal.reason for _, refusal in batch.rejected),
+        "shortages": array(shortages),
+        "versions": array(order.version + 1 for order, _ in batch.rejected),
+        "goods": array(refusal.goods_fen for _, refusal in batch.rejected),
+        "freight": array(refusal.freight_fen for _, refusal in batch.rejected),
+    }
+    connection.execute(_REJECT, columns)
+
+
+def _placed_event(order: Claimed, total_fen: int) -> Event:
+    status = "awaiting_payment" if order.pay_method == "alipay" else "awaiting_shipment"
+    who = {"order_id": str(order.id), "user_id": str(order.user_id), "status": status, "pay_method": order.pay_method}
+    return Event("order.placed", str(order.id), order.version + 1, who | {"total_amount": money.yuan(total_fen)})
+
+
+def _payment_event(order: Claimed, number: str, total_fen: int) -> Event:
+    body = {"order_id": str(order.id), "user_id": str(order.user_id), "payment_id": f"{order.id}-1"}
+    body |= {"out_trade_no": number, "status": "open", "amount": money.yuan(total_fen)}
+    return Event("payment.created", str(order.id), order.version + 2, body)

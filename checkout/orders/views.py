@@ -1,0 +1,142 @@
+"""Orders as their owners and operators see them, and the two steps after payment: ship and complete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from checkout.db import Connection, array, sql
+from checkout.errors import NotCompletable, NotFound, NotShippable
+from checkout.orders.ledger import Ledger
+
+
+class Line(NamedTuple):
+    """What was bought, as it was titled and priced then."""
+
+    sku_id: str
+    spu_id: str
+    title: str
+    quantity: int
+    unit_price_fen: int
+
+
+class View(NamedTuple):
+    """An order with its lines and its payment, as one query reads it."""
+
+    id: int
+    user_id: int
+    status: str
+    reason: str | None
+    version: int
+    pay_method: str
+    sku_ids: list[str]
+    quantities: list[int]
+    goods_fen: int | None
+    freight_fen: int | None
+    total_fen: int | None
+    recipient: str
+    phone: str
+    region: str
+    detail: str
+    shortages: list[dict[str, Any]] | None
+    accepted_at: datetime
+    placed_at: datetime | None
+    pay_before: datetime | None
+    paid_at: datetime | None
+    closed_at: datetime | None
+    lines: list[list[Any]] | None
+    payment: list[Any] | None
+
+
+_VIEW = """
+    SELECT o.id, o.user_id, o.status, o.reason, o.version, o.pay_method, o.sku_ids, o.quantities, o.goods_fen,
+        o.freight_fen, o.total_fen, o.recipient, o.phone, o.region, o.detail, o.shortages, o.accepted_at, o.placed_at,
+        o.pay_before, o.paid_at, o.closed_at,
+        CASE WHEN o.placed_at IS NOT NULL THEN (
+            SELECT json_agg(json_build_array(l.sku_id, l.spu_id, l.title, l.quantity, l.unit_price_fen) ORDER BY sku_id)
+            FROM order_lines l WHERE l.order_id = o.id) END,
+        CASE WHEN o.placed_at IS NOT NULL THEN (
+            SELECT json_build_array(p.n, p.status, p.trade_no, p.refunded_fen)
+            FROM payments p WHERE p.order_id = o.id ORDER BY p.kept DESC, p.n DESC LIMIT 1) END
+    FROM orders o
+"""
+_READ = sql(_VIEW + "WHERE o.id = ANY(CAST(:ids AS bigint[]))")
+_PAGE = sql(
+    _VIEW
+    + """WHERE o.user_id = :user_id AND o.id < :before AND (:status = '' OR o.status::text = :status)
+    ORDER BY o.id DESC LIMIT :limit"""
+)
+_NEWEST = sql(_VIEW + "WHERE (:status = '' OR o.status::text = :status) ORDER BY o.id DESC LIMIT :limit")
+_RETRY = sql("UPDATE arrivals SET error = NULL, rings = 0, rung_at = now() WHERE order_id = :id RETURNING order_id")
+
+NEWEST_OF_ALL = 2**63 - 1
+
+
+def read(connection: Connection, ids: Sequence[int]) -> dict[int, View]:
+    """The orders by id; those that are not there are absent."""
+    views = (View(*row) for row in connection.execute(_READ, {"ids": array(set(ids))}))
+    return {view.id: view for view in views}
+
+
+def find(connection: Connection, order_id: int, user_id: int | None = None) -> View:
+    """One order; a user finds only his own. Raises NotFound."""
+    view = read(connection, [order_id]).get(order_id)
+    if view is None or user_id not in (None, view.user_id):
+        raise NotFound(f"there is no order {order_id}")
+    return view
+
+
+def page(connection: Connection, user_id: int, status: str, before: int, limit: int) -> list[View]:
+    """A user's orders with an id below `before`, newest first."""
+    values = {"user_id": user_id, "status": status, "before": before, "limit": limit}
+    return [View(*row) for row in connection.execute(_PAGE, values)]
+
+
+def newest(connection: Connection, status: str, limit: int) -> list[View]:
+    """Everybody's newest orders, for operators."""
+    return [View(*row) for row in connection.execute(_NEWEST, {"status": status, "limit": limit})]
+
+
+def ship(connection: Connection, order_id: int) -> list[tuple[int, int]]:
+    """The goods leave: their stock does not come back any more. Raises NotFound and NotShippable."""
+    ledger = Ledger(connection, [order_id])
+    order = ledger.orders.get(order_id)
+    if order is None:
+        raise NotFound(f"there is no order {order_id}")
+    if order.status == "shipped":
+        return []
+    if order.status != "awaiting_shipment":
+        raise NotShippable(f"the order is {order.status}")
+    order.status, order.stock, order.shipped_at = "shipped", "left", ledger.now
+    ledger.record(order, "order.shipped")
+    return ledger.save()
+
+
+def complete(connection: Connection, order_id: int, user_id: int | None) -> list[tuple[int, int]]:
+    """The buyer (or an operator, user None) has the goods. Raises NotFound and NotCompletable."""
+    ledger = Ledger(connection, [order_id])
+    order = ledger.orders.get(order_id)
+    if order is None or user_id not in (None, order.user_id):
+        raise NotFound(f"there is no order {order_id}")
+    if order.status == "completed":
+        return []
+    if order.status != "shipped":
+        raise NotCompletable(f"the order is {order.status}")
+    order.status, order.completed_at = "completed", ledger.now
+    ledger.record(order, "order.completed")
+    return ledger.save()
+
+
+def retry(connection: Connection, order_id: int) -> None:
+    """Lets a parked order be placed again. Raises NotFound."""
+    if connection.execute(_RETRY, {"id": order_id}).one_or_none() is None:
+        raise NotFound(f"order {order_id} does not wait to be placed")
+
+
+_VERSIONS = sql("SELECT id, version FROM orders WHERE id = ANY(CAST(:ids AS bigint[]))")
+
+
+def versions(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """The versions of the orders, for all who wait for a change together."""
+    return {row.id: row.version for row in connection.execute(_VERSIONS, {"ids": array(ids)})}

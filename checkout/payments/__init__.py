@@ -1,0 +1,1 @@
+"""Money: attempts to collect it, what Alipay says of them, and what goes back."""

@@ -1,0 +1,138 @@
+"""Where a notify is believed: an inbox that is committed before Alipay hears `success`, then applied in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy.exc import DBAPIError
+from structlog import get_logger
+
+from checkout import db
+from checkout.alipay import notify
+from checkout.alipay.notify import Notify
+from checkout.audit import alarms
+from checkout.db import Connection, Engine, array, command, sql, transaction
+from checkout.payments import queries, trades
+from checkout.payments.trades import Applied, Rules, Trade
+
+log = get_logger(__name__)
+
+_STORE = sql("""
+    INSERT INTO notifies (fact, out_trade_no, params)
+    SELECT fact, number, params::jsonb
+    FROM unnest(CAST(:facts AS uuid[]), CAST(:numbers AS text[]), CAST(:params AS text[])) AS n (fact, number, params)
+    ORDER BY fact
+    ON CONFLICT (fact) DO NOTHING RETURNING id
+""")
+_EXPECTED = sql("""
+    SELECT out_trade_no, amount_fen FROM payments WHERE out_trade_no = ANY(CAST(:numbers AS text[]))
+""")
+_CLAIM = sql("""
+    SELECT id, params FROM notifies
+    WHERE id = ANY(CAST(:ids AS bigint[])) AND applied_at IS NULL ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+""")
+_APPLIED = command("""
+    UPDATE notifies SET applied_at = now(), outcome = a.outcome
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[])) AS a (id, outcome) WHERE notifies.id = a.id
+""")
+_WAITING = sql("""
+    SELECT id FROM notifies WHERE applied_at IS NULL AND received_at < now() - make_interval(secs => :seconds)
+    ORDER BY id LIMIT :limit
+""")
+
+
+_FAILED = sql("""
+    UPDATE notifies SET applied_at = now(), outcome = 'failed' WHERE id = :id AND applied_at IS NULL
+    RETURNING out_trade_no
+""")
+# What Alipay signed and we did not believe is real money all the same.
+_ALARMS = {
+    "unknown_payment": "notify_of_unknown_payment",
+    "amount_differs": "notify_amount_differs",
+    "too_old": "trade_older_than_attempt",
+}
+
+
+def store(connection: Connection, told: Sequence[Notify]) -> tuple[list[int], list[bool]]:
+    """Keeps what is news. Returns the new rows' ids, and for each notify whether it is about a payment of ours.
+
+    What Alipay signed but names a payment that is not ours, or another amount, is real money: it raises an alarm and
+    is not acknowledged, so that it comes again.
+    """
+    expected = dict(
+        tuple(row) for row in connection.execute(_EXPECTED, {"numbers": array(n.trade.out_trade_no for n in told)})
+    )
+    fits = [expected.get(n.trade.out_trade_no) == n.trade.total_fen for n in told]
+    news = {n.fact: n for n, fit in zip(told, fits, strict=True) if fit}
+    misfits = {n.trade.out_trade_no: n for n, fit in zip(told, fits, strict=True) if not fit}
+    _alarm(connection, [misfits[number] for number in sorted(misfits)], expected)
+    if not news:
+        return [], fits
+    columns = {
+        "facts": array(news),
+        "numbers": array(n.trade.out_trade_no for n in news.values()),
+        "params": array(msgspec.json.encode(n.params).decode() for n in news.values()),
+    }
+    return list(connection.execute(_STORE, columns).scalars()), fits
+
+
+def _alarm(connection: Connection, misfits: Sequence[Notify], expected: dict[str, int]) -> None:
+    """All payments first, as whoever applies a notify has them before he raises an alarm."""
+    for told in misfits:
+        queries.hasten(connection, told.trade.out_trade_no)
+    for told in misfits:
+        number = told.trade.out_trade_no
+        kind = "notify_amount_differs" if number in expected else "notify_of_unknown_payment"
+        detail = {"trade_no": told.trade.trade_no, "status": told.trade.status, "total_fen": told.trade.total_fen}
+        alarms.raise_alarm(connection, kind, number, detail | {"expected_fen": expected.get(number)})
+
+
+def run(engine: Engine, ids: Sequence[int], rules: Rules) -> list[tuple[int, int]]:
+    """Applies stored notifies, together; when the data of one makes that fail, each alone. Returns whom to wake."""
+    try:
+        with transaction(engine) as connection:
+            return apply(connection, ids, rules).wakes
+    except DBAPIError as error:
+        if db.is_passing(error):
+            raise
+    return [wake for notify_id in ids for wake in _run_alone(engine, notify_id, rules)]
+
+
+def _run_alone(engine: Engine, notify_id: int, rules: Rules) -> list[tuple[int, int]]:
+    try:
+        with transaction(engine) as connection:
+            return apply(connection, [notify_id], rules).wakes
+    except DBAPIError as error:
+        if db.is_passing(error):
+            raise
+        log.error("notify_failed", notify_id=notify_id, sqlstate=db.sqlstate(error))
+        with transaction(engine) as connection:
+            _park(connection, notify_id, db.verdict(error))
+        return []
+
+
+def _park(connection: Connection, notify_id: int, error: str) -> None:
+    """Nobody tries it again: a person has to look, and while its attempt is open Alipay is asked, too."""
+    number = connection.execute(_FAILED, {"id": notify_id}).scalar()
+    if number is not None:
+        queries.hasten(connection, number)
+        alarms.raise_alarm(connection, "notify_failed", number, {"notify_id": notify_id, "error": error})
+
+
+def apply(connection: Connection, ids: Sequence[int], rules: Rules) -> Applied:
+    """Applies the stored notifies that nobody has applied yet, oldest first."""
+    rows = connection.execute(_CLAIM, {"ids": array(ids)}).all()
+    told: list[Trade] = [notify.trade(row.params) for row in rows]
+    applied = trades.apply(connection, told, rules)
+    for row, outcome in zip(rows, applied.outcomes, strict=True):
+        if outcome in _ALARMS:
+            alarms.raise_alarm(connection, _ALARMS[outcome], row.params["out_trade_no"], row.params)
+    columns = {"ids": array(row.id for row in rows), "outcomes": array(applied.outcomes)}
+    connection.execute(_APPLIED, columns)
+    return applied
+
+
+def waiting(connection: Connection, older_than_seconds: float, limit: int) -> list[int]:
+    """Stored but unapplied: their doorbell was lost."""
+    return list(connection.execute(_WAITING, {"seconds": older_than_seconds, "limit": limit}).scalars())

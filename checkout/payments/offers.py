@@ -1,0 +1,97 @@
+"""Handing an attempt to the buyer: which row it is, and until when Alipay may take money for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from checkout.db import Connection, sql
+from checkout.errors import CheckoutError, NotFound, NotPayable
+from checkout.orders import attempts
+from checkout.orders.ledger import Ledger, Order, Payment
+
+# Below these, Alipay takes the minimum instead of our time_expire (opendocs: page from 1m, wap and app from 5m).
+_MINIMUM_SECONDS = {"page": 60, "wap": 300, "app": 300, "qr": 60}
+MARGIN_SECONDS = 120
+FIRST_QUERY_SECONDS = 15
+MOST_ATTEMPTS = 50
+
+
+class Asked(NamedTuple):
+    """A user who wants to pay his order by that method."""
+
+    order_id: int
+    user_id: int
+    method: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An attempt in the buyer's hands, payable until `pay_before` as far as we are concerned."""
+
+    payment: Payment
+    pay_before: datetime
+    is_new: bool
+
+
+def make(
+    connection: Connection, asked: Sequence[Asked], time_scale: float
+) -> tuple[list[Offer | CheckoutError], list[tuple[int, int]]]:
+    """For each who asked the live attempt of his method, a new one, or NotFound or NotPayable; and whom to wake."""
+    ledger = Ledger(connection, (one.order_id for one in asked))
+    offered = [_answer(ledger, one, time_scale) for one in asked]
+    return offered, ledger.save()
+
+
+def _answer(ledger: Ledger, asked: Asked, time_scale: float) -> Offer | CheckoutError:
+    order = ledger.orders.get(asked.order_id)
+    if order is None or order.user_id != asked.user_id:
+        return NotFound(f"there is no order {asked.order_id}")
+    if order.status != "awaiting_payment" or order.closing_at or not order.pay_before or order.pay_before <= ledger.now:
+        return NotPayable("the order does not wait for payment, or its time is over")
+    live = [payment for payment in order.payments if payment.status == "open" and _is_live(payment, asked.method)]
+    if live:
+        return Offer(live[-1], order.pay_before, is_new=False)
+    payment = _next(ledger, order)
+    if payment is None:
+        return NotPayable("the order has had too many attempts")
+    payment.method = asked.method
+    payment.offered_at = ledger.now
+    payment.payable_until = _payable_until(ledger.now, order.pay_before, asked.method, time_scale)
+    payment.due_at = min(ledger.now + timedelta(seconds=FIRST_QUERY_SECONDS / time_scale), order.pay_before)
+    ledger.touch(order, payment)
+    ledger.change(order)
+    return Offer(payment, order.pay_before, is_new=True)
+
+
+def _is_live(payment: Payment, method: str) -> bool:
+    # A QR attempt without its code got no answer from Alipay: it stays watched, and the next request makes another.
+    return payment.method == method and (method != "qr" or payment.qr_code is not None)
+
+
+def _next(ledger: Ledger, order: Order) -> Payment | None:
+    """The first attempt waits for its method; after that each is a new row and a new trade."""
+    unused = [payment for payment in order.payments if payment.status == "open" and payment.method is None]
+    if unused:
+        return unused[-1]
+    n = len(order.payments) + 1
+    if n > MOST_ATTEMPTS:
+        return None
+    payment = Payment(order.id, n, attempts.number(order.id, n, ledger.now), order.total_fen or 0)
+    ledger.record_payment(order, payment, "payment.created")
+    return payment
+
+
+def _payable_until(now: datetime, pay_before: datetime, method: str, time_scale: float) -> datetime:
+    minimum = now + timedelta(seconds=_MINIMUM_SECONDS[method] / time_scale)
+    return max(pay_before, minimum) + timedelta(seconds=MARGIN_SECONDS / time_scale)
+
+
+_KEEP_CODE = sql("UPDATE payments SET qr_code = :code WHERE order_id = :order_id AND n = :n")
+
+
+def keep_qr_code(connection: Connection, payment: Payment, code: str) -> None:
+    """Stores what Alipay answered to precreate, so that the same code is answered again."""
+    connection.execute(_KEEP_CODE, {"code": code, "order_id": payment.order_id, "n": payment.n})

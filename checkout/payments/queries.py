@@ -1,0 +1,162 @@
+"""Asking Alipay about attempts that are due, and closing there what closes here.
+
+Each step is: claim by a lease (commit), call without any lock, write what was learned (commit). What stays unknown
+stays due. Before `payable_until` the answer "no such trade" decides nothing: the buyer may still sit on the page.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy.exc import DBAPIError
+from structlog import get_logger
+
+from checkout import db
+from checkout.alipay.client import Alipay, Done, Refused, Result, trade
+from checkout.audit import alarms
+from checkout.db import Connection, Engine, command, sql, transaction
+from checkout.orders import attempts, closing
+from checkout.orders.ledger import Ledger, Order, Payment
+from checkout.payments import trades
+from checkout.payments.trades import Rules, Trade
+
+log = get_logger(__name__)
+
+LEASE_SECONDS = 60
+SOONEST_SECONDS = 3
+# After each look the next one is further away; the last step repeats. Scaled by the sandbox's time scale.
+LADDER_SECONDS = (15, 30, 60, 120, 300, 600, 1800)
+CLOSING_LADDER_SECONDS = (5, 10, 20, 40, 60)
+
+
+class Due(NamedTuple):
+    """An attempt whose turn it is, as it was when it was claimed. Never claimed, a missing trade proves nothing."""
+
+    order_id: int
+    n: int
+    out_trade_no: str
+    closing: bool
+    claimed_at: datetime | None = None
+
+
+_DUE = sql("""
+    SELECT order_id, n FROM payments
+    WHERE due_at <= now() AND status = 'open' AND offered_at IS NOT NULL ORDER BY due_at LIMIT :limit
+""")
+# The lease is the due time itself: who dies while asking leaves an attempt that is due again.
+_CLAIM = sql("""
+    WITH due AS (
+        SELECT p.order_id, p.n, o.closing_at IS NOT NULL OR o.status <> 'awaiting_payment' AS closing
+        FROM payments p JOIN orders o ON o.id = p.order_id
+        WHERE p.due_at <= now() AND p.status = 'open' AND p.offered_at IS NOT NULL
+        ORDER BY p.due_at LIMIT :limit FOR NO KEY UPDATE OF p SKIP LOCKED
+    )
+    UPDATE payments p SET due_at = now() + make_interval(secs => :lease), queries = LEAST(p.queries + 1, 30000)
+    FROM due WHERE p.order_id = due.order_id AND p.n = due.n
+    RETURNING p.order_id, p.n, p.out_trade_no, due.closing, now()
+""")
+_MAKE_DUE = command("""
+    UPDATE payments SET due_at = now() + make_interval(secs => :soonest)
+    WHERE out_trade_no = :number AND status = 'open' AND offered_at IS NOT NULL
+        AND due_at > now() + make_interval(secs => :soonest)
+""")
+_ORDER_OF = sql("SELECT order_id FROM payments WHERE out_trade_no = :number")
+
+
+def due(connection: Connection, limit: int) -> list[str]:
+    """The ids of attempts whose turn it is."""
+    rows = connection.execute(_DUE, {"limit": limit})
+    return [f"{row.order_id}-{row.n}" for row in rows]
+
+
+def claim(connection: Connection, limit: int) -> list[Due]:
+    """Takes the attempts that are due, the longest waiting first, for `LEASE_SECONDS`."""
+    rows = connection.execute(_CLAIM, {"limit": limit, "lease": LEASE_SECONDS})
+    return [Due(*row) for row in rows]
+
+
+def hasten(connection: Connection, out_trade_no: str) -> int | None:
+    """Has Alipay asked soon: the buyer came back, or somebody claims to be Alipay. Returns the payment's order.
+
+    However often this is called, there is one query each few seconds.
+    """
+    connection.execute(_MAKE_DUE, {"number": out_trade_no, "soonest": SOONEST_SECONDS})
+    return connection.execute(_ORDER_OF, {"number": out_trade_no}).scalar()
+
+
+def ask(engine: Engine, alipay: Alipay, due: Due, rules: Rules, time_scale: float) -> list[tuple[int, int]]:
+    """One attempt's turn: query, and close when its order closes. Returns the changed order's version.
+
+    An answer that the database refuses raises an alarm; the attempt stays due, and the others have their turn.
+    """
+    try:
+        return _ask(engine, alipay, due, rules, time_scale)
+    except DBAPIError as error:
+        if not db.is_data_fault(error):
+            raise
+        log.error("answer_refused", out_trade_no=due.out_trade_no, sqlstate=db.sqlstate(error))
+        with transaction(engine) as connection:
+            alarms.raise_alarm(connection, "query_failed", due.out_trade_no, {"error": db.verdict(error)})
+        return []
+
+
+def _ask(engine: Engine, alipay: Alipay, due: Due, rules: Rules, time_scale: float) -> list[tuple[int, int]]:
+    answer = alipay.query(due.out_trade_no)
+    wakes = _write(engine, due, answer, rules, time_scale, asked_to_close=False)
+    if due.closing and _waits_for_buyer(answer):
+        answer = alipay.close(due.out_trade_no)
+        wakes = _write(engine, due, answer, rules, time_scale, asked_to_close=True) or wakes
+    return wakes
+
+
+def _waits_for_buyer(answer: Result) -> bool:
+    return isinstance(answer, Done) and answer.fields.get("trade_status") == "WAIT_BUYER_PAY"
+
+
+def _write(
+    engine: Engine, due: Due, answer: Result, rules: Rules, time_scale: float, *, asked_to_close: bool
+) -> list[tuple[int, int]]:
+    with transaction(engine) as connection:
+        ledger = Ledger(connection, [due.order_id])
+        order = ledger.orders[due.order_id]
+        payment = order.payments[due.n - 1]
+        if isinstance(answer, Refused) and answer.code == "TRADE_NOT_EXIST":
+            _learn_that_none_exists(ledger, order, payment, due.claimed_at)
+        elif isinstance(answer, Done) and asked_to_close:
+            _learn_that_it_closed(ledger, order, payment)
+        elif isinstance(answer, Done):
+            _learn_its_state(ledger, order, payment, trade(answer.fields), rules)
+        if payment.status == "open":
+            payment.due_at = _next_look(ledger.now, order, payment, time_scale)
+            ledger.touch(order, payment)
+        return ledger.save()
+
+
+def _learn_its_state(ledger: Ledger, order: Order, payment: Payment, told: Trade, rules: Rules) -> None:
+    outcome = trades.believe(ledger, order, payment, told, rules)
+    if outcome in ("amount_differs", "too_old"):
+        alarms.raise_alarm(ledger.connection, f"query_{outcome}", payment.out_trade_no, {"trade_no": told.trade_no})
+
+
+def _learn_that_it_closed(ledger: Ledger, order: Order, payment: Payment) -> None:
+    if payment.status == "open":
+        attempts.close(ledger, order, payment, "closed_at_alipay")
+        closing.settle(ledger, order)
+
+
+def _learn_that_none_exists(ledger: Ledger, order: Order, payment: Payment, claimed_at: datetime | None) -> None:
+    # The answer was true when Alipay gave it, some time after the claim: the buyer may have paid since.
+    if payment.status == "open" and claimed_at and payment.payable_until and payment.payable_until <= claimed_at:
+        attempts.close(ledger, order, payment, "expired_unborn")
+        closing.settle(ledger, order)
+
+
+def _next_look(now: datetime, order: Order, payment: Payment, time_scale: float) -> datetime:
+    is_closing = order.closing_at is not None or order.status != "awaiting_payment"
+    ladder = CLOSING_LADDER_SECONDS if is_closing else LADDER_SECONDS
+    step = now + timedelta(seconds=ladder[min(payment.queries, len(ladder)) - 1] / time_scale)
+    if not is_closing and order.pay_before is not None:
+        return max(now, min(step, order.pay_before))
+    proof = payment.payable_until
+    return min(step, proof) if proof is not None and proof > now else step

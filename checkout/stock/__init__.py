@@ -1,0 +1,1 @@
+"""What is for sale, and how many units of it are left."""

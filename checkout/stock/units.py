@@ -1,0 +1,131 @@
+"""Sellable stock and sales counters: the only place that changes them.
+
+SKUs are locked in id order, then SPUs in id order, so no two transactions wait for each other in a ring.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from checkout.db import Connection, array, command, sql
+from checkout.errors import Invalid, NotFound
+from checkout.events import log
+from checkout.events.log import Event
+
+
+class Sku(NamedTuple):
+    """A stock keeping unit as it stands while this transaction holds its lock."""
+
+    id: str
+    spu_id: str
+    title: str
+    price_fen: int
+    stock: int
+    on_sale: bool
+
+
+class Movement:
+    """Units that orders take (positive) or give back (negative), summed per SKU and per SPU."""
+
+    def __init__(self) -> None:
+        self.by_sku: Counter[str] = Counter()
+        self.by_spu: Counter[str] = Counter()
+
+    def add(self, sku_id: str, spu_id: str, units: int) -> None:
+        self.by_sku[sku_id] += units
+        self.by_spu[spu_id] += units
+
+
+_SKUS = "SELECT id, spu_id, title, price_fen, stock, on_sale FROM skus WHERE id = ANY(CAST(:ids AS text[]))"
+_PEEK = sql(_SKUS)
+_LOCK = sql(_SKUS + " ORDER BY id FOR NO KEY UPDATE")
+
+# The event's sequence moves only when the stock crosses zero, which is when there is an event.
+_MOVE = sql("""
+    UPDATE skus SET stock = stock - units, sales = sales + units,
+        sequence = sequence + ((stock > 0) <> (stock > units))::int
+    FROM unnest(CAST(:ids AS text[]), CAST(:units AS bigint[])) AS moved (sku_id, units)
+    WHERE id = sku_id RETURNING id, stock, stock + units AS before, sequence
+""")
+
+_LOCK_SPUS = command("""
+    SELECT count(*) FROM (
+        SELECT FROM spus WHERE id = ANY(CAST(:ids AS text[])) ORDER BY id FOR NO KEY UPDATE
+    ) AS locked
+""")
+_SELL = command("""
+    UPDATE spus SET sales = sales + units
+    FROM unnest(CAST(:ids AS text[]), CAST(:units AS bigint[])) AS moved (spu_id, units) WHERE id = spu_id
+""")
+
+
+def peek(connection: Connection, sku_ids: Collection[str]) -> dict[str, Sku]:
+    """The SKUs by id as they are committed now; what is sold a moment later is not known."""
+    rows = connection.execute(_PEEK, {"ids": array(sku_ids)})
+    return {row.id: Sku(*row) for row in rows}
+
+
+def lock(connection: Connection, sku_ids: Collection[str]) -> dict[str, Sku]:
+    """The SKUs by id, locked until the transaction ends. Unknown ids are absent."""
+    rows = connection.execute(_LOCK, {"ids": array(sku_ids)})
+    return {row.id: Sku(*row) for row in rows}
+
+
+def move(connection: Connection, movement: Movement) -> list[Event]:
+    """Takes or gives back what `lock` holds; returns the events of SKUs that sold out or came back."""
+    units = {sku_id: moved for sku_id, moved in movement.by_sku.items() if moved}
+    if not units:
+        return []
+    rows = connection.execute(_MOVE, {"ids": array(units), "units": array(units.values())}).all()
+    sold = {spu_id: moved for spu_id, moved in movement.by_spu.items() if moved}
+    connection.execute(_LOCK_SPUS, {"ids": array(sold)})
+    connection.execute(_SELL, {"ids": array(sold), "units": array(sold.values())})
+    return [event for row in rows for event in _crossing(row.id, row.before, row.stock, row.sequence)]
+
+
+def _crossing(sku_id: str, before: int, after: int, sequence: int) -> list[Event]:
+    if (before > 0) == (after > 0):
+        return []
+    topic = "stock.restocked" if after > 0 else "stock.sold_out"
+    return [Event(topic, sku_id, sequence, {"sku_id": sku_id, "stock": after})]
+
+
+_ADJUST = sql("""
+    UPDATE skus SET stock = stock + :delta,
+        sequence = sequence + ((stock > 0) <> (stock + :delta > 0))::int
+    WHERE id = :id RETURNING stock, sequence
+""")
+
+_NOTE = command("""
+    INSERT INTO stock_adjustments (sku_id, delta, reason)
+    SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:deltas AS bigint[]), CAST(:reasons AS text[]))
+""")
+
+
+def note(connection: Connection, deltas: Mapping[str, int], reason: str) -> None:
+    """Writes the adjustments down; the caller has changed the stock itself."""
+    reasons = array([reason] * len(deltas))
+    connection.execute(_NOTE, {"ids": array(deltas), "deltas": array(deltas.values()), "reasons": reasons})
+
+
+def add(connection: Connection, sku_id: str, delta: int, reason: str = "add") -> int:
+    """Adds units (or removes, when negative) and returns the new stock. Raises NotFound and Invalid."""
+    sku = lock(connection, [sku_id]).get(sku_id)
+    if sku is None:
+        raise NotFound(f"there is no SKU {sku_id}")
+    if not 0 <= sku.stock + delta <= 10**12:
+        raise Invalid(f"{sku.stock} units are there; the stock cannot become {sku.stock + delta}", "stock")
+    row = connection.execute(_ADJUST, {"id": sku_id, "delta": delta}).one()
+    note(connection, {sku_id: delta}, reason)
+    log.append(connection, _crossing(sku_id, sku.stock, row.stock, row.sequence))
+    return sku.stock + delta
+
+
+def put(connection: Connection, sku_id: str, stock: int) -> int:
+    """Sets the sellable stock to so many units and returns it. Raises NotFound and Invalid."""
+    sku = lock(connection, [sku_id]).get(sku_id)
+    if sku is None:
+        raise NotFound(f"there is no SKU {sku_id}")
+    return add(connection, sku_id, stock - sku.stock, "set")
