@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 import hypothesis
 import pytest
+from click.testing import CliRunner, Result
 from redis import Redis
 
 from checkout import db, schema
@@ -14,13 +16,15 @@ from checkout.db import Engine
 from checkout.db import transaction as in_transaction
 from checkout.resources import Resources
 from checkout.settings import Settings, parse
+from ops.main import main
 from sandbox import postgres, valkey
 from sandbox.alipay import keys as alipay_keys
 from sandbox.alipay.keys import Keys
 from sandbox.postgres import Postgres
 from sandbox.valkey import Valkey
-from tests.client import Client, serving
-from tests.databases import TEMPLATE, Databases
+from tests.shared.client import Client, serving
+from tests.shared.command import Command
+from tests.shared.databases import TEMPLATE, Databases
 
 # The same examples each time, however slow the machine is.
 hypothesis.settings.register_profile(
@@ -156,6 +160,18 @@ def in_process(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> 
     reader.current.cache_clear()
     worker.resources.cache_clear()
     relaying.bus.cache_clear()
+
+
+@pytest.fixture
+def checkout(in_process: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs the `checkout` command in this process; where it runs, no stack has left its addresses."""
+    del in_process  # The environment names the test's shop.
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: Any) -> Result:
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    return run
 
 
 @pytest.fixture

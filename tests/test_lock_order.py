@@ -20,10 +20,10 @@ from checkout.payments import offers, queries, refund_calls, refunds
 from checkout.payments.offers import Asked
 from checkout.stock import catalog, units
 from checkout.stock.catalog import Item
-from tests.answers import Answers
-from tests.factories import TERMS, a_request, a_sku, a_trade, rows, time_passes, told
-from tests.processes import eventually
-from tests.threads import at_once
+from tests.shared.answers import Answers
+from tests.shared.factories import TERMS, a_request, a_sku, a_trade, rows, time_passes, told
+from tests.shared.processes import eventually
+from tests.shared.threads import at_once
 
 SEED = 20_261_122
 SKUS = "abcd"

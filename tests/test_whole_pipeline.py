@@ -19,9 +19,9 @@ from checkout.audit import invariants
 from checkout.db import Engine
 from sandbox import valkey
 from sandbox.valkey import Valkey
-from tests.client import an_order_body, token
-from tests.factories import a_sku, rows, stock_of
-from tests.processes import HTTP, an_api, eventually, process
+from tests.shared.client import an_order_body, token
+from tests.shared.factories import a_sku, rows, stock_of
+from tests.shared.processes import HTTP, an_api, eventually, process
 from tests.stack.family import descendants
 
 pytestmark = pytest.mark.timeout(400)

@@ -10,7 +10,7 @@ from typing import Any
 import urllib3
 
 from sandbox.alipay import keys
-from tests import ports
+from tests.shared import ports
 
 LONGEST_SECONDS = 60
 HTTP = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(LONGEST_SECONDS))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.gateway.merchant import Merchant, new_order
 from tests.gateway.process import HTTP, LocalAlipay
-from tests.processes import eventually
+from tests.shared.processes import eventually
 
 REFUND = "alipay.trade.refund"
 

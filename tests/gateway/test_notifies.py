@@ -6,7 +6,7 @@ import pytest
 
 from tests.gateway.merchant import Listener, Merchant, is_signed, new_order
 from tests.gateway.process import LocalAlipay
-from tests.processes import eventually
+from tests.shared.processes import eventually
 
 
 def paid_order(alipay: LocalAlipay, merchant: Merchant, listener: Listener, **more: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.gateway.merchant import Listener, Merchant, new_order
 from tests.gateway.process import LocalAlipay
-from tests.processes import eventually
+from tests.shared.processes import eventually
 
 
 @pytest.fixture

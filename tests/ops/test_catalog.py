@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from checkout.db import Engine
-from tests.factories import a_sku, row, rows, stock_of
-from tests.ops.command import Command, good, refused
+from tests.shared.command import Command, good, refused
+from tests.shared.factories import a_sku, row, rows, stock_of
 
 CSV = "sku_id,spu_id,title,price,stock,on_sale\n1,1,青花盖碗,128.00,5,true\n2,1,公道杯,96.5,0,false\n"
 

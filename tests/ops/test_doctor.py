@@ -20,11 +20,11 @@ from sandbox import postgres
 from sandbox.alipay.keys import Keys
 from sandbox.postgres import Postgres
 from sandbox.valkey import Valkey
-from tests.factories import a_sku
 from tests.gateway.process import LocalAlipay
-from tests.ops.command import Command, in_a_process
-from tests.ports import DISCARD
-from tests.processes import eventually, process
+from tests.shared.command import Command, in_a_process
+from tests.shared.factories import a_sku
+from tests.shared.ports import DISCARD
+from tests.shared.processes import eventually, process
 
 
 @pytest.fixture(scope="module")

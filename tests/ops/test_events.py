@@ -21,10 +21,10 @@ from checkout.events.log import EXCHANGE
 from checkout.settings import Settings
 from sandbox.process import PROJECT
 from sandbox.valkey import Valkey
-from tests.factories import a_sku, placed, rows
-from tests.ops.command import Command, good, in_a_process
-from tests.processes import eventually
-from tests.relaying import relay_all
+from tests.shared.command import Command, good, in_a_process
+from tests.shared.factories import a_sku, placed, rows
+from tests.shared.processes import eventually
+from tests.shared.relaying import relay_all
 
 
 class Tail:

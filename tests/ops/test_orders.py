@@ -11,10 +11,10 @@ from redis import Redis
 from checkout.db import Engine, transaction
 from checkout.orders import sweep
 from sandbox.valkey import Valkey
-from tests.client import Client
-from tests.factories import a_sku, an_attempt, an_order, attempts, order, paid, placed, row, rows, stock_of
-from tests.ops.command import Command, answer, good, in_a_process, refused
-from tests.ports import DISCARD
+from tests.shared.client import Client
+from tests.shared.command import Command, answer, good, in_a_process, refused
+from tests.shared.factories import a_sku, an_attempt, an_order, attempts, order, paid, placed, row, rows, stock_of
+from tests.shared.ports import DISCARD
 
 
 def rung(broker: Valkey, queue: str) -> list[tuple[str, list[object]]]:

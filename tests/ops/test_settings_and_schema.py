@@ -15,9 +15,9 @@ from ops.prepare import prepare
 from sandbox import postgres
 from sandbox.postgres import Postgres
 from tests.conftest import SECRET
-from tests.factories import a_sku, rows, stock_of
-from tests.ops.command import Command, answer, good, in_a_process, refused
-from tests.ports import DISCARD
+from tests.shared.command import Command, answer, good, in_a_process, refused
+from tests.shared.factories import a_sku, rows, stock_of
+from tests.shared.ports import DISCARD
 
 
 @pytest.fixture

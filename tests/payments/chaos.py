@@ -21,7 +21,7 @@ from checkout.db import sql, transaction
 from checkout.reconciliation import comparison
 from tests.payments.shop import HTTP, Shop, fen
 from tests.payments.worker import AT_WORK
-from tests.processes import ROOT, eventually
+from tests.shared.processes import ROOT, eventually
 
 # Of each kind so many in a hundred calls, notifications or closes.
 FAULTS: dict[str, tuple[float, dict[str, Any]]] = {

@@ -14,11 +14,11 @@ from sandbox.alipay.keys import Keys
 from sandbox.alipay.switches import Switches
 from sandbox.postgres import Postgres
 from sandbox.valkey import Valkey
-from tests import ports
 from tests.conftest import SECRET
 from tests.gateway.process import LocalAlipay
 from tests.payments.shop import TIME_SCALE, Shop
-from tests.processes import eventually, is_well, process
+from tests.shared import ports
+from tests.shared.processes import eventually, is_well, process
 
 # Products that tell of everything that happens to a trade, and no notify that a test did not ask for.
 SWITCHES = Switches(triggers="2021")

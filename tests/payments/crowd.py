@@ -11,9 +11,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.client import an_order_body
-from tests.factories import time_passes
 from tests.payments.shop import HTTP, Shop
+from tests.shared.client import an_order_body
+from tests.shared.factories import time_passes
 
 SKUS = 12
 METHODS = ("page", "wap", "app", "qr")

@@ -10,8 +10,8 @@ from checkout.alipay.client import Refused
 from checkout.db import transaction
 from checkout.errors import NotPayable
 from checkout.payments.queries import hasten
-from tests.factories import an_attempt, row, rows, topics
 from tests.payments.scenes import Scene
+from tests.shared.factories import an_attempt, row, rows, topics
 
 
 def later(scene: Scene) -> None:

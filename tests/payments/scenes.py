@@ -8,8 +8,8 @@ from typing import NamedTuple
 from checkout.db import transaction
 from checkout.orders import views
 from checkout.orders.ledger import Payment
-from tests.factories import an_order, placed, time_passes
 from tests.payments.shop import Seen, Shop
+from tests.shared.factories import an_order, placed, time_passes
 
 # When it is played, `pay_before` lies 30 minutes after the order and `payable_until` 32.
 

@@ -20,11 +20,11 @@ from checkout.payments import notifies, queries, refund_calls, refunds
 from checkout.payments.trades import Rules
 from checkout.resources import Resources
 from checkout.settings import Settings
-from tests import factories
-from tests.client import token
-from tests.factories import RULES
 from tests.gateway.process import LocalAlipay
-from tests.processes import eventually
+from tests.shared import factories
+from tests.shared.client import token
+from tests.shared.factories import RULES
+from tests.shared.processes import eventually
 
 HTTP = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30), maxsize=60)
 TIME_SCALE = 1000.0

@@ -8,7 +8,7 @@ import pytest
 
 from tests.payments import outcomes
 from tests.payments.table import CLOSE, REFUND, WORDS, parse
-from tests.processes import ROOT
+from tests.shared.processes import ROOT
 
 DOCUMENT = (ROOT / "docs" / "payments.md").read_text()
 SECTIONS = {part.partition("\n")[0]: part for part in DOCUMENT.split("\n## ")}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from checkout.db import transaction
 from checkout.payments.trades import Rules
 from checkout.stock import units
-from tests.factories import order, placed, row, stock_of, time_passes, topics
 from tests.payments.scenes import scene
 from tests.payments.shop import Shop
+from tests.shared.factories import order, placed, row, stock_of, time_passes, topics
 
 
 def test_it_reinstates_an_expired_order_whose_stock_is_there(shop: Shop) -> None:

@@ -10,8 +10,8 @@ import pytest
 from checkout import clock
 from checkout.db import transaction
 from checkout.orders.ledger import Payment, attempts_of
-from tests.factories import attempts, order
 from tests.payments.shop import Shop
+from tests.shared.factories import attempts, order
 
 GIVEN = {"page": "pay_url", "wap": "pay_url", "app": "order_string", "qr": "qr_code"}
 METHODS = sorted(GIVEN)

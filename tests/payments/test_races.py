@@ -10,10 +10,10 @@ from checkout.alipay.client import Refused
 from checkout.db import sql, transaction
 from checkout.orders import closing
 from checkout.payments import queries
-from tests.factories import RULES, order, stock_of, time_passes, topics
 from tests.payments.scenes import scene
 from tests.payments.shop import HTTP, Shop
-from tests.threads import at_once
+from tests.shared.factories import RULES, order, stock_of, time_passes, topics
+from tests.shared.threads import at_once
 
 
 def test_who_pays_between_our_query_and_our_close_has_bought(shop: Shop) -> None:

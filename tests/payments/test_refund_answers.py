@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from checkout.orders.ledger import Payment
-from tests.factories import order, row, rows
 from tests.payments import scenes
 from tests.payments.shop import Shop, fen
 from tests.payments.table import REFUND, parse
-from tests.processes import eventually
+from tests.shared.factories import order, row, rows
+from tests.shared.processes import eventually
 
 CELLS = parse(REFUND)
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -8,9 +8,9 @@ from checkout.db import transaction
 from checkout.orders import views
 from checkout.orders.ledger import Payment
 from checkout.payments import refund_calls
-from tests.factories import order, row, rows, stock_of, topics
 from tests.payments.shop import Shop
-from tests.threads import at_once
+from tests.shared.factories import order, row, rows, stock_of, topics
+from tests.shared.threads import at_once
 
 
 def ask_for(shop: Shop, payment: Payment, amount: str, key: str = "") -> Any:

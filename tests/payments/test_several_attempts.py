@@ -6,9 +6,9 @@ import pytest
 
 from checkout.orders.ledger import Payment
 from checkout.payments import queries
-from tests.factories import RULES, order, rows, time_passes
 from tests.payments.shop import Shop
-from tests.threads import at_once
+from tests.shared.factories import RULES, order, rows, time_passes
+from tests.shared.threads import at_once
 
 METHODS = ("page", "wap", "app")
 

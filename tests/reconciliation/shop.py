@@ -12,8 +12,8 @@ from checkout.payments import queries, refund_calls, refunds, trades
 from checkout.reconciliation import comparison
 from checkout.reconciliation.comparison import Report
 from checkout.resources import Resources
-from tests import factories
 from tests.gateway.process import LocalAlipay
+from tests.shared import factories
 
 
 class Shop:

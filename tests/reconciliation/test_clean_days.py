@@ -9,8 +9,8 @@ from checkout.db import transaction
 from checkout.orders import attempts, closing
 from checkout.orders.ledger import Ledger
 from checkout.reconciliation.comparison import Sums
-from tests import factories
 from tests.reconciliation.shop import Shop
+from tests.shared import factories
 
 
 def everything(shop: Shop) -> list[Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from checkout.audit import stuck
 from checkout.db import sql, transaction
-from tests import factories
 from tests.reconciliation.shop import Shop, at, listed
+from tests.shared import factories
 
 
 def test_money_that_only_we_have_is_listed(shop: Shop) -> None:

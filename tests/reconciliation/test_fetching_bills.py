@@ -21,9 +21,9 @@ from checkout.errors import Unavailable
 from checkout.reconciliation import bills, comparison
 from checkout.reconciliation.bills import Bill
 from checkout.resources import Resources
-from tests import factories
 from tests.reconciliation.papers import packed, row, trades
 from tests.reconciliation.shop import Shop
+from tests.shared import factories
 
 
 def kept(shop: Shop, table: str = "bills") -> list[Any]:

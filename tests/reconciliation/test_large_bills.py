@@ -11,8 +11,8 @@ import pytest
 
 from checkout import clock, db
 from checkout.db import Engine, sql, transaction
-from tests import factories
 from tests.reconciliation.papers import packed, row, trades
+from tests.shared import factories
 
 LINES = 200_000
 MOST_BYTES = 24_000_000

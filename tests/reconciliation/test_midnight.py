@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from checkout.audit import stuck
 from checkout.db import transaction
-from tests import factories
 from tests.reconciliation.shop import Shop, at, listed
+from tests.shared import factories
 
 
 def test_what_we_noted_before_midnight_waits_for_the_next_bill(shop: Shop) -> None:

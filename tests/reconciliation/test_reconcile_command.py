@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from checkout.db import sql, transaction
 from checkout.reconciliation.comparison import due
 from ops.main import main
-from tests import factories
 from tests.reconciliation.shop import Shop, at
+from tests.shared import factories
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sandbox.environment import Environment, Kept, Options
-from tests import ports
+from tests.shared import ports
 
 
 def started(data_dir: Path, port: int, flower_port: int, alipay_port: int) -> Kept:

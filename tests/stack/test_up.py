@@ -18,7 +18,7 @@ import pytest
 from checkout import settings
 from ops.up import RunningStack, start_stack
 from sandbox import ports, process
-from tests import ports as own_ports
+from tests.shared import ports as own_ports
 from tests.stack.family import command_line, descendants, happens, leave, open_to_others, owners
 
 # The first start of all is counted to the first test.

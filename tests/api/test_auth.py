@@ -1,0 +1,131 @@
+"""Who may call what: bearer tokens, their scope, and what needs none."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import jwt
+import pytest
+
+from api import auth, jws
+from checkout.db import Engine
+from tests.conftest import SECRET
+from tests.shared.client import Client, problem
+from tests.shared.factories import a_sku, an_order, paid, placed
+
+NOW = int(time.time())
+# Far enough from now that the slowest run of the suite does not reach either.
+HOUR = 3600
+CLAIMS: dict[str, Any] = {"sub": "1", "exp": NOW + 24 * HOUR}
+
+
+def bearer(claims: dict[str, Any], secret: str = SECRET, algorithm: str | None = "HS256") -> dict[str, str]:
+    return {"Authorization": "Bearer " + jwt.encode(claims, secret, algorithm=algorithm)}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer x.y.z"},
+        {"Authorization": "Bearer \xe9"},
+        {"Authorization": "Basic dXNlcjpwYXNz"},
+        bearer(CLAIMS, "another secret, also longer than 32 bytes"),
+        bearer(CLAIMS, "", "none"),
+        bearer(CLAIMS, algorithm="HS512"),
+        bearer({"sub": "1", "exp": NOW - 10}),
+        bearer({"sub": "1", "exp": NOW + 24 * HOUR, "nbf": NOW + 12 * HOUR}),
+        bearer({"exp": NOW + 24 * HOUR}),
+        bearer(CLAIMS | {"sub": 1}),
+        bearer(CLAIMS | {"sub": "x"}),
+        bearer(CLAIMS | {"sub": "-1"}),
+        bearer(CLAIMS | {"sub": "1.0"}),
+        bearer(CLAIMS | {"sub": "²"}),
+        bearer(CLAIMS | {"sub": ""}),
+        bearer(CLAIMS | {"sub": "9223372036854775808"}),
+        bearer(CLAIMS | {"exp": "never"}),
+        bearer(CLAIMS | {"exp": 10**400}),
+    ],
+)
+def test_a_token_that_does_not_hold(shared_client: Client, headers: dict[str, str]) -> None:
+    for method, path in (("GET", "/v1/orders"), ("POST", "/v1/orders"), ("GET", "/v1/cart")):
+        result = shared_client.wait(shared_client.call(method, path, user=None, headers=headers))
+        assert problem(result) == (401, "unauthorized")
+        assert result.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("claims", [CLAIMS, CLAIMS | {"sub": str(2**63 - 1)}, CLAIMS | {"scope": "a b"}, {"sub": "0"}])
+def test_a_token_that_holds(shared_client: Client, claims: dict[str, Any]) -> None:
+    assert shared_client.get("/v1/orders", user=None, headers=bearer(claims)).status_code == 200
+
+
+def test_the_scheme_is_read_in_any_case(shared_client: Client) -> None:
+    headers = {name: value.replace("Bearer", "bearer") for name, value in bearer(CLAIMS).items()}
+    assert shared_client.get("/v1/orders", user=None, headers=headers).status_code == 200
+
+
+def test_a_remembered_token_still_expires(shared_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = bearer({"sub": "1", "exp": int(time.time()) + 3600})
+    assert shared_client.get("/v1/orders", user=None, headers=headers).status_code == 200
+    later = SimpleNamespace(time=lambda: time.time() + 3601)
+    monkeypatch.setattr(auth, "time", later)
+    monkeypatch.setattr(jws, "time", later)
+    assert shared_client.get("/v1/orders", user=None, headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/orders/1/ship"), ("POST", "/v1/orders/1/refunds"), ("GET", "/v1/events")],
+)
+def test_operator_calls_need_the_scope(shared_client: Client, method: str, path: str) -> None:
+    for scope in ("", "operators", "user", "OPERATOR"):
+        headers = bearer(CLAIMS | {"scope": scope})
+        result = shared_client.wait(shared_client.call(method, path, user=None, headers=headers))
+        assert problem(result) == (403, "forbidden")
+
+
+def test_the_operators_scope_may_stand_among_others(client: Client, engine: Engine) -> None:
+    a_sku(engine)
+    headers = bearer(CLAIMS | {"scope": "shop operator mail"})
+    result = client.post(f"/v1/orders/{paid(engine)}/ship", user=None, headers=headers)
+    assert (result.status_code, result.json["status"]) == (200, "shipped")
+
+
+def test_an_operator_sees_everybodys_orders(client: Client, engine: Engine) -> None:
+    order_id = an_order(engine, user_id=5)
+    assert client.get(f"/v1/orders/{order_id}", user=1, is_operator=True).status_code == 200
+    assert problem(client.get(f"/v1/orders/{order_id}", user=1)) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/v1/skus", "/health/live", "/health/ready", "/openapi.json", "/docs"])
+def test_what_needs_no_token(shared_client: Client, path: str) -> None:
+    assert shared_client.get(path, user=None).status_code == 200
+
+
+def test_metrics_are_for_loopback_only(shared_client: Client) -> None:
+    assert shared_client.get("/metrics", user=None, remote_addr="127.0.0.1").status_code == 200
+    for request in ({"remote_addr": "10.0.0.1"}, {"headers": {"X-Forwarded-For": "10.0.0.1"}}):
+        assert problem(shared_client.get("/metrics", user=None, **request)) == (401, "unauthorized")
+
+
+def test_a_token_of_the_command_line_is_one_of_ours(shared_client: Client) -> None:
+    token = auth.issue(SECRET, 7, is_operator=True, ttl_seconds=60)
+    assert shared_client.get("/v1/events", user=None, headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+def test_shipping_and_completing_go_forward_only(client: Client, engine: Engine) -> None:
+    a_sku(engine)
+    unpaid, order_id = placed(engine), paid(engine)
+    assert problem(client.post(f"/v1/orders/{unpaid}/ship", is_operator=True)) == (409, "not_shippable")
+    assert problem(client.post(f"/v1/orders/{order_id}/complete")) == (409, "not_completable")
+    for _ in range(2):
+        assert client.post(f"/v1/orders/{order_id}/ship", is_operator=True).json["status"] == "shipped"
+    assert problem(client.post(f"/v1/orders/{order_id}/complete", user=2)) == (404, "not_found")
+    for _ in range(2):
+        assert client.post(f"/v1/orders/{order_id}/complete").json["status"] == "completed"
+    assert problem(client.post(f"/v1/orders/{order_id}/ship", is_operator=True)) == (409, "not_shippable")

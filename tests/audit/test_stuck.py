@@ -1,0 +1,145 @@
+"""Each kind of matter that needs a person is listed, and goes away with its cause."""
+
+from __future__ import annotations
+
+import pytest
+
+from checkout.audit import alarms, stuck
+from checkout.audit.stuck import Matter
+from checkout.db import Engine, reading, sql, transaction
+from checkout.payments import refunds
+from tests.shared.command import Command, answer, good
+from tests.shared.factories import a_sku, a_trade, an_attempt, an_order, paid, placed, told
+
+
+def matters(engine: Engine) -> list[Matter]:
+    with reading(engine) as connection:
+        return stuck.find(connection)
+
+
+def only(engine: Engine) -> tuple[str, str]:
+    [matter] = matters(engine)
+    assert matter.cure
+    return matter.kind, matter.subject
+
+
+def do(engine: Engine, statement: str) -> None:
+    with transaction(engine) as connection:
+        connection.execute(sql(statement))
+
+
+@pytest.fixture(autouse=True)
+def _something_to_sell(engine: Engine) -> None:
+    a_sku(engine)
+
+
+def test_a_shop_at_work_has_nothing_stuck(checkout: Command, engine: Engine) -> None:
+    an_order(engine)
+    an_attempt(engine, placed(engine))
+    paid(engine)
+    assert good(checkout("stuck")) == "nothing is stuck\n"
+    assert answer(checkout("stuck", "--json")) == []
+
+
+def test_a_matter_is_told_with_what_is_known_and_its_cure(checkout: Command, engine: Engine) -> None:
+    order_id = an_order(engine)
+    do(engine, "UPDATE arrivals SET error = '22003 out of range'")
+    [told_json] = answer(checkout("stuck", "--json"))
+    assert (told_json["kind"], told_json["subject"]) == ("order_parked", str(order_id))
+    assert (told_json["detail"], "checkout orders retry" in told_json["cure"]) == ("22003 out of range", True)
+    assert "22003 out of range" in good(checkout("stuck"))
+
+
+def test_an_alarm_is_listed_until_it_is_resolved(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        alarms.raise_alarm(connection, "notify_amount_differs", "X1", {"total_fen": 1})
+    assert only(engine) == ("alarm", "notify_amount_differs X1")
+    with transaction(engine) as connection:
+        alarms.resolve(connection, "X1")
+    assert matters(engine) == []
+
+
+def test_an_order_that_nobody_places(engine: Engine) -> None:
+    order_id = an_order(engine)
+    do(engine, "UPDATE orders SET accepted_at = now() - interval '61 seconds'")
+    assert only(engine) == ("order_not_placed", str(order_id))
+
+
+def test_money_that_was_not_kept_until_it_has_gone_back(engine: Engine) -> None:
+    order_id = placed(engine)
+    first, second = an_attempt(engine, order_id), an_attempt(engine, order_id, "wap")
+    told(engine, a_trade(first), a_trade(second))
+    assert only(engine) == ("money_not_kept", second.id)
+    do(engine, "UPDATE refunds SET status = 'succeeded', finished_at = now(), next_try_at = NULL")
+    do(engine, "UPDATE payments SET refunded_fen = paid_fen, refunding_fen = 0 WHERE n = 2")
+    assert matters(engine) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("refund_unknown", "status = 'unknown', tries = 1"),
+        ("refund_tried_often", "tries = 4"),
+        ("refund_overdue", "next_try_at = now() - interval '61 seconds'"),
+        ("refund_failed", "status = 'failed', next_try_at = NULL, finished_at = now()"),
+    ],
+)
+def test_a_refund_that_does_not_succeed(engine: Engine, kind: str, change: str) -> None:
+    order_id = paid(engine)
+    with transaction(engine) as connection:
+        refund, _ = refunds.create(connection, order_id, 100, "", "k")
+    assert matters(engine) == []
+    do(engine, f"UPDATE refunds SET {change}")
+    assert only(engine) == (kind, str(refund.id))
+
+
+def test_a_failed_refund_until_another_was_made(engine: Engine) -> None:
+    order_id = paid(engine)
+    for key in ("first", "second"):
+        with transaction(engine) as connection:
+            refunds.create(connection, order_id, 100, "", key)
+        if key == "first":
+            do(engine, "UPDATE refunds SET status = 'failed', next_try_at = NULL, finished_at = now()")
+    assert matters(engine) == []
+
+
+def test_a_step_that_nobody_takes(engine: Engine) -> None:
+    order_id = placed(engine)
+    do(engine, "UPDATE payments SET due_at = now() - interval '61 seconds'")
+    assert only(engine) == ("step_overdue", f"{order_id}-1")
+
+
+def test_an_attempt_of_which_alipay_does_not_say_what_became(engine: Engine) -> None:
+    attempt = an_attempt(engine, placed(engine))
+    do(engine, "UPDATE payments SET payable_until = now() - interval '11 minutes'")
+    assert only(engine) == ("outcome_unknown", attempt.id)
+
+
+def test_a_notify_that_nobody_applies(engine: Engine) -> None:
+    do(
+        engine,
+        """INSERT INTO notifies (fact, out_trade_no, params, received_at)
+        VALUES (gen_random_uuid(), 'X1', '{}', now() - interval '61 seconds')""",
+    )
+    assert only(engine)[0] == "notify_not_applied"
+
+
+def test_events_that_nobody_sends(engine: Engine) -> None:
+    assert matters(engine) == []
+    do(engine, "UPDATE events SET at = at - interval '61 seconds'")
+    kind, subject = only(engine)
+    assert (kind, subject.split()[0]) == ("events_not_sent", "event")
+    do(engine, "UPDATE relay SET published = (SELECT max(id) FROM events)")
+    assert matters(engine) == []
+
+
+def test_a_bill_that_differs_until_it_is_settled(engine: Engine) -> None:
+    do(engine, "INSERT INTO bills (day, asked_at) VALUES ('2026-11-21', now())")
+    do(
+        engine,
+        """INSERT INTO discrepancies (day, kind, out_trade_no, theirs_fen, action)
+        VALUES ('2026-11-21', 'theirs_only', 'X1', 100, 'look')""",
+    )
+    assert only(engine) == ("bill_differs", "2026-11-21 X1 ")
+    do(engine, "UPDATE discrepancies SET resolved_at = now()")
+    assert matters(engine) == []

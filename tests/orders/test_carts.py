@@ -1,0 +1,152 @@
+"""The cart in Redis: what an order takes from it, and what leaves it, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+
+from checkout.db import Engine, sql, transaction
+from checkout.orders import cart, placement
+from checkout.orders.cart import CartItem
+from tests.shared.client import Client, an_order_body, problem
+from tests.shared.factories import TERMS, a_sku, order, rows
+
+FROM_CART = an_order_body(items=None, from_cart=True)
+
+
+@pytest.fixture
+def worker(in_process: Callable[..., None]) -> None:
+    in_process()
+
+
+def place(order_id: int) -> None:
+    from tasks.place import place_orders
+
+    place_orders([order_id])
+
+
+def test_the_cart_holds_what_was_put_there(client: Client) -> None:
+    assert client.get("/v1/cart").json == {"items": []}
+    client.put("/v1/cart/items/b", json={"quantity": 2})
+    result = client.put("/v1/cart/items/a", json={"quantity": 1, "selected": False})
+    assert result.json == {
+        "items": [
+            {"sku_id": "a", "quantity": 1, "selected": False},
+            {"sku_id": "b", "quantity": 2, "selected": True},
+        ]
+    }
+    assert client.get("/v1/cart", user=2).json == {"items": []}
+    client.put("/v1/cart/items/a", json={"quantity": 7, "selected": True})
+    assert client.delete("/v1/cart/items/b").json == {"items": [{"sku_id": "a", "quantity": 7, "selected": True}]}
+
+
+def test_the_keys_in_redis_are_those_of_the_contract(client: Client, redis: Redis) -> None:
+    client.put("/v1/cart/items/a", json={"quantity": 2}, user=7)
+    assert redis.hgetall("cart_7") == {b"a": b"2"}
+    assert redis.smembers("cart_selected_7") == {b"a"}
+    client.put("/v1/cart/items/a", json={"quantity": 2, "selected": False}, user=7)
+    assert redis.smembers("cart_selected_7") == set()
+
+
+def test_a_full_cart_takes_no_other_sku(client: Client, redis: Redis) -> None:
+    for number in range(cart.MOST_ITEMS):
+        cart.put(redis, 1, CartItem(f"s{number}", 1, True))
+    assert problem(client.put("/v1/cart/items/other", json={"quantity": 1})) == (422, "cart_full")
+    assert client.put("/v1/cart/items/s1", json={"quantity": 9}).status_code == 200
+
+
+@pytest.mark.parametrize("noise", ["abc", "-1", "0", "1000", "1.5", "", "²"])
+def test_noise_of_other_programs_is_left_out(client: Client, redis: Redis, noise: str) -> None:
+    redis.hset("cart_1", "x", noise)
+    cart.put(redis, 1, CartItem("y", 1, True))
+    assert [item["sku_id"] for item in client.get("/v1/cart").json["items"]] == ["y"]
+
+
+def test_an_order_takes_what_is_selected(client: Client, redis: Redis, engine: Engine) -> None:
+    cart.put(redis, 1, CartItem("a", 2, True))
+    cart.put(redis, 1, CartItem("b", 1, False))
+    result = client.order("k", FROM_CART)
+    assert result.json["items"] == [{"sku_id": "a", "quantity": 2}]
+    assert order(engine, int(result.json["id"])).from_cart
+
+
+def test_an_empty_cart_is_refused_and_nothing_stored(client: Client, redis: Redis, engine: Engine) -> None:
+    cart.put(redis, 1, CartItem("a", 2, False))
+    assert problem(client.order("k", FROM_CART)) == (422, "empty_cart")
+    assert (rows(engine, "orders"), rows(engine, "order_keys")) == ([], [])
+
+
+@pytest.mark.usefixtures("worker")
+def test_the_key_is_looked_up_before_the_cart(client: Client, redis: Redis, engine: Engine) -> None:
+    a_sku(engine)
+    cart.put(redis, 1, CartItem("1", 2, True))
+    first = client.order("k", FROM_CART)
+    place(int(first.json["id"]))
+    assert cart.read(redis, 1) == []
+    again = client.order("k", FROM_CART)
+    assert (again.status_code, again.json["id"], again.json["status"]) == (202, first.json["id"], "awaiting_payment")
+
+
+@pytest.mark.usefixtures("worker")
+def test_exactly_what_was_bought_leaves_the_cart(client: Client, redis: Redis, engine: Engine) -> None:
+    a_sku(engine, "1"), a_sku(engine, "2")
+    cart.put(redis, 1, CartItem("1", 2, True))
+    cart.put(redis, 1, CartItem("2", 1, False))
+    order_id = int(client.order("k", FROM_CART).json["id"])
+    cart.put(redis, 1, CartItem("1", 5, True))
+    place(order_id)
+    assert cart.read(redis, 1) == [CartItem("1", 3, True), CartItem("2", 1, False)]
+    assert rows(engine, "cart_clearings") == []
+
+
+@pytest.mark.usefixtures("worker")
+def test_clearing_twice_takes_nothing_twice(client: Client, redis: Redis, engine: Engine) -> None:
+    a_sku(engine)
+    cart.put(redis, 1, CartItem("1", 2, True))
+    order_id = int(client.order("k", FROM_CART).json["id"])
+    placement.run(engine, [order_id], TERMS)
+    with transaction(engine) as connection:
+        clearings = cart.to_clear(connection, [order_id], 60)
+    cart.put(redis, 1, CartItem("1", 10, True))
+    for _ in range(3):
+        for clearing in clearings:
+            cart.clear(redis, clearing)
+    assert cart.read(redis, 1) == [CartItem("1", 8, True)]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_rejected_order_leaves_the_cart_alone(client: Client, redis: Redis) -> None:
+    cart.put(redis, 1, CartItem("unknown", 2, True))
+    place(int(client.order("k", FROM_CART).json["id"]))
+    assert cart.read(redis, 1) == [CartItem("unknown", 2, True)]
+
+
+@pytest.mark.usefixtures("worker")
+def test_an_order_by_items_leaves_the_cart_alone(client: Client, redis: Redis, engine: Engine) -> None:
+    a_sku(engine)
+    cart.put(redis, 1, CartItem("1", 2, True))
+    place(int(client.order("k").json["id"]))
+    assert cart.read(redis, 1) == [CartItem("1", 2, True)]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_cart_left_behind_is_cleared_by_the_sweep(client: Client, redis: Redis, engine: Engine) -> None:
+    from tasks import maintenance
+
+    a_sku(engine)
+    cart.put(redis, 1, CartItem("1", 2, True))
+    placement.run(engine, [int(client.order("k", FROM_CART).json["id"])], TERMS)
+    assert cart.read(redis, 1) != []
+    with transaction(engine) as connection:
+        connection.execute(sql("UPDATE cart_clearings SET since = since - interval '1 minute'"))
+    maintenance.sweep_up()
+    assert (cart.read(redis, 1), rows(engine, "cart_clearings")) == ([], [])
+
+
+def test_more_skus_than_an_order_may_have_are_refused(client: Client, redis: Redis, engine: Engine) -> None:
+    for number in range(101):
+        cart.put(redis, 1, CartItem(f"s{number}", 1, True))
+    assert problem(client.order("k", FROM_CART)) == (422, "invalid")
+    assert rows(engine, "orders") == []

@@ -1,0 +1,1 @@
+"""What many tests share: factories, clients, processes and their ports, keys and databases."""
