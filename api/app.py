@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import falcon
@@ -11,12 +12,15 @@ from falcon.asgi import Request, Response
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import metrics, problems
-from api.routes import ROUTES, Handler
+from api import documents, metrics, problems
+from api.routes import ROUTES, Handler, Route
 from api.runtime import Runtime
 from checkout import logs, memory, settings
 from checkout.errors import CheckoutError, Unavailable
 from checkout.settings import Settings
+
+# All that is served: the table's documents tell of it, so it cannot know them.
+TABLE = (*ROUTES, *documents.routes(ROUTES))
 
 
 class _Lifespan:
@@ -47,8 +51,8 @@ def create_app(config: Settings) -> falcon.asgi.App[Any, Any]:
         middleware.append(falcon.CORSMiddleware(allow_origins=list(config.cors_origins), expose_headers=exposed))
     app = falcon.asgi.App(middleware=middleware)
     app.req_options.strip_url_path_trailing_slash = False
-    for path in dict.fromkeys(route.path for route in ROUTES):
-        app.add_route(path, _resource(runtime, path))
+    for path in dict.fromkeys(route.path for route in TABLE):
+        app.add_route(path, _resource(runtime, [route for route in TABLE if route.path == path]))
     app.add_error_handler(Exception, problems.on_any_error)
     app.add_error_handler(falcon.HTTPError, problems.on_http_error)
     app.add_error_handler(SQLAlchemyError, problems.on_database_error)
@@ -57,11 +61,9 @@ def create_app(config: Settings) -> falcon.asgi.App[Any, Any]:
     return app
 
 
-def _resource(runtime: Runtime, path: str) -> object:
+def _resource(runtime: Runtime, routes: Sequence[Route]) -> object:
     """Falcon looks for on_get, on_post, … on one object a path."""
-    responders = {
-        f"on_{route.method.lower()}": _responder(runtime, route.handler) for route in ROUTES if route.path == path
-    }
+    responders = {f"on_{route.method.lower()}": _responder(runtime, route.handler) for route in routes}
     return type("Resource", (), responders)()
 
 

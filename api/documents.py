@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from falcon.asgi import Request, Response
 
 from api import reading
 from api.problems import Problem
+from api.routes import Route
 from api.runtime import Runtime
-
-if TYPE_CHECKING:
-    from api.routes import Route  # The table names this module's handlers.
 
 _HEADERS: dict[str, dict[str, Any]] = {
     "Idempotency-Key": {"required": True, "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"}},
@@ -33,27 +31,33 @@ _QUERY: dict[str, dict[str, Any]] = {
 _IDS = {"order_id": "order", "refund_id": "refund", "sku_id": "SKU"}
 
 
-async def openapi(_api: Runtime, _req: Request, resp: Response) -> None:
-    """This document."""
-    reading.answer(resp, document())
+def routes(table: Sequence[Route]) -> tuple[Route, ...]:
+    """Where the table's documents are served; they tell of these routes too."""
+
+    async def openapi(_api: Runtime, _req: Request, resp: Response) -> None:
+        """This document."""
+        reading.answer(resp, described)
+
+    async def page(_api: Runtime, _req: Request, resp: Response) -> None:
+        """The operations, for a person."""
+        resp.content_type = "text/html; charset=utf-8"
+        resp.text = shown
+
+    own = (
+        Route("GET", "/openapi.json", openapi, {200: None}, auth=""),
+        Route("GET", "/docs", page, {200: None}, auth=""),
+    )
+    described, shown = document((*table, *own)), _page((*table, *own))
+    return own
 
 
-async def page(_api: Runtime, _req: Request, resp: Response) -> None:
-    """The operations, for a person."""
-    resp.content_type = "text/html; charset=utf-8"
-    resp.text = _page()
-
-
-@cache
-def document() -> dict[str, Any]:
+def document(table: Sequence[Route]) -> dict[str, Any]:
     """OpenAPI 3.1; every body is described by the struct that checks it."""
-    from api.routes import ROUTES  # The table names this module's handlers.
-
-    kinds = {kind for route in ROUTES for kind in (route.body, *route.answers.values()) if kind is not None}
+    kinds = {kind for route in table for kind in (route.body, *route.answers.values()) if kind is not None}
     ordered = sorted(kinds | {Problem}, key=lambda kind: kind.__name__)
     _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
     paths: dict[str, dict[str, Any]] = {}
-    for route in ROUTES:
+    for route in table:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
@@ -124,14 +128,11 @@ def _problems(route: Route) -> dict[str, Any]:
     return {str(status): {"description": "RFC 9457", "content": content} for status in sorted(statuses)}
 
 
-@cache
-def _page() -> str:
-    from api.routes import ROUTES  # The table names this module's handlers.
-
+def _page(table: Sequence[Route]) -> str:
     rows = "".join(
         f"<tr><td><b>{route.method}</b></td><td><code>{escape(route.path)}</code></td>"
         f"<td>{escape(route.summary)}</td><td>{route.auth or 'everybody'}</td></tr>"
-        for route in ROUTES
+        for route in table
     )
     return _HTML.replace("ROWS", rows)
 

@@ -1,4 +1,4 @@
-"""The one table of routes: Falcon's routing and the OpenAPI document both come from it."""
+"""The one table of routes: Falcon's routing and the OpenAPI document are both made from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from api import alipay, answers, bodies, cart, documents, events, health, metrics, orders, payments, refunds, skus
+from api import alipay, answers, bodies, cart, events, health, metrics, orders, payments, refunds, skus
 
 Handler = Callable[..., Awaitable[None]]
 
@@ -70,6 +70,4 @@ ROUTES = (
     Route("GET", "/health/live", health.live, _NEVER, auth=""),
     Route("GET", "/health/ready", health.ready, _NEVER, auth="", problems=(503,)),
     Route("GET", "/metrics", metrics.show, _NEVER, auth="", problems=(401,)),
-    Route("GET", "/openapi.json", documents.openapi, _NEVER, auth=""),
-    Route("GET", "/docs", documents.page, _NEVER, auth=""),
 )  # fmt: skip # One operation a line or two reads better than one argument a line.
