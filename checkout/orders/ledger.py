@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from checkout import money
+from checkout.columns import Columns
 from checkout.db import Connection, array, command, sql
 from checkout.events import log
 from checkout.events.log import Event
@@ -88,18 +89,55 @@ class Order:
 
 
 # The columns stand in the order of the fields above.
-_LOCK_ORDERS = sql("""
-    SELECT id, user_id, status, reason, version, pay_method, stock, total_fen, pay_before, closing_at, paid_at,
-        shipped_at, completed_at, closed_at, now() AS now
-    FROM orders WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR NO KEY UPDATE
-""")
-_PAYMENTS = """
-    SELECT order_id, n, out_trade_no, amount_fen, status, method, evidence, kept, queries, paid_fen, refunded_fen,
-        refunding_fen, due_at, offered_at, payable_until, paid_at, closed_at, trade_no, qr_code, created_at
-    FROM payments WHERE order_id = ANY(CAST(:ids AS bigint[])) ORDER BY order_id, n
-"""
+_ORDER = Columns(
+    id="bigint",
+    user_id="bigint",
+    status="order_status",
+    reason="text",
+    version="int",
+    pay_method="pay_method",
+    stock="stock_state",
+    total_fen="bigint",
+    pay_before="timestamptz",
+    closing_at="timestamptz",
+    paid_at="timestamptz",
+    shipped_at="timestamptz",
+    completed_at="timestamptz",
+    closed_at="timestamptz",
+)
+_CHANGED_ORDER = _ORDER.but("user_id", "pay_method", "total_fen", "pay_before")
+_PAYMENT = Columns(
+    order_id="bigint",
+    n="smallint",
+    out_trade_no="text",
+    amount_fen="bigint",
+    status="payment_status",
+    method="payment_method",
+    evidence="payment_evidence",
+    kept="bool",
+    queries="smallint",
+    paid_fen="bigint",
+    refunded_fen="bigint",
+    refunding_fen="bigint",
+    due_at="timestamptz",
+    offered_at="timestamptz",
+    payable_until="timestamptz",
+    paid_at="timestamptz",
+    closed_at="timestamptz",
+    trade_no="text",
+    qr_code="text",
+    created_at="timestamptz",
+)
+_NEW_PAYMENT = _PAYMENT.but("created_at")
+_CHANGED_PAYMENT = _NEW_PAYMENT.but("out_trade_no", "amount_fen")
+
+_LOCK_ORDERS = sql(f"""
+    SELECT {_ORDER.names}, now() AS now FROM orders
+    WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR NO KEY UPDATE
+""")  # noqa: S608 - the names are ours, the values are bound
+_PAYMENTS = f"SELECT {_PAYMENT.names} FROM payments WHERE order_id = ANY(CAST(:ids AS bigint[])) ORDER BY order_id, n"  # noqa: S608 - as above
 _READ_PAYMENTS = sql(_PAYMENTS)
-_LOCK_PAYMENTS = sql(_PAYMENTS + "FOR NO KEY UPDATE")
+_LOCK_PAYMENTS = sql(_PAYMENTS + " FOR NO KEY UPDATE")
 _LINES = sql("""
     SELECT order_id, sku_id, spu_id, quantity FROM order_lines WHERE order_id = ANY(CAST(:ids AS bigint[]))
 """)
@@ -110,52 +148,14 @@ _FREE_USERS = command("""
     UPDATE users SET open_orders = open_orders + delta
     FROM unnest(CAST(:ids AS bigint[]), CAST(:deltas AS int[])) AS d (user_id, delta) WHERE id = user_id
 """)
-_UPDATE_ORDERS = command("""
-    UPDATE orders SET status = c.status, reason = c.reason, version = c.version, stock = c.stock,
-        closing_at = c.closing_at, paid_at = c.paid_at, shipped_at = c.shipped_at, completed_at = c.completed_at,
-        closed_at = c.closed_at
-    FROM unnest(CAST(:id AS bigint[]), CAST(:status AS order_status[]), CAST(:reason AS text[]),
-        CAST(:version AS int[]), CAST(:stock AS stock_state[]), CAST(:closing_at AS timestamptz[]),
-        CAST(:paid_at AS timestamptz[]), CAST(:shipped_at AS timestamptz[]), CAST(:completed_at AS timestamptz[]),
-        CAST(:closed_at AS timestamptz[]))
-        AS c (id, status, reason, version, stock, closing_at, paid_at, shipped_at, completed_at, closed_at)
-    WHERE orders.id = c.id
-""")
-_ORDER_COLUMNS = (
-    *("id", "status", "reason", "version", "stock", "closing_at", "paid_at", "shipped_at", "completed_at"),
-    "closed_at",
-)
-_ADD_PAYMENTS = command("""
-    INSERT INTO payments (order_id, n, out_trade_no, amount_fen, status, method, evidence, kept, queries, paid_fen,
-        refunded_fen, refunding_fen, due_at, offered_at, payable_until, paid_at, closed_at, trade_no, qr_code)
-    SELECT * FROM unnest(CAST(:order_id AS bigint[]), CAST(:n AS smallint[]), CAST(:out_trade_no AS text[]),
-        CAST(:amount_fen AS bigint[]), CAST(:status AS payment_status[]), CAST(:method AS payment_method[]),
-        CAST(:evidence AS payment_evidence[]), CAST(:kept AS bool[]), CAST(:queries AS smallint[]),
-        CAST(:paid_fen AS bigint[]), CAST(:refunded_fen AS bigint[]), CAST(:refunding_fen AS bigint[]),
-        CAST(:due_at AS timestamptz[]), CAST(:offered_at AS timestamptz[]), CAST(:payable_until AS timestamptz[]),
-        CAST(:paid_at AS timestamptz[]), CAST(:closed_at AS timestamptz[]), CAST(:trade_no AS text[]),
-        CAST(:qr_code AS text[]))
-""")
-_UPDATE_PAYMENTS = command("""
-    UPDATE payments p SET status = c.status, method = c.method, evidence = c.evidence, kept = c.kept,
-        queries = c.queries, paid_fen = c.paid_fen, refunded_fen = c.refunded_fen, refunding_fen = c.refunding_fen,
-        due_at = c.due_at, offered_at = c.offered_at, payable_until = c.payable_until, paid_at = c.paid_at,
-        closed_at = c.closed_at, trade_no = c.trade_no, qr_code = c.qr_code
-    FROM unnest(CAST(:order_id AS bigint[]), CAST(:n AS smallint[]), CAST(:status AS payment_status[]),
-        CAST(:method AS payment_method[]), CAST(:evidence AS payment_evidence[]), CAST(:kept AS bool[]),
-        CAST(:queries AS smallint[]), CAST(:paid_fen AS bigint[]), CAST(:refunded_fen AS bigint[]),
-        CAST(:refunding_fen AS bigint[]), CAST(:due_at AS timestamptz[]), CAST(:offered_at AS timestamptz[]),
-        CAST(:payable_until AS timestamptz[]), CAST(:paid_at AS timestamptz[]), CAST(:closed_at AS timestamptz[]),
-        CAST(:trade_no AS text[]), CAST(:qr_code AS text[]))
-        AS c (order_id, n, status, method, evidence, kept, queries, paid_fen, refunded_fen, refunding_fen, due_at,
-            offered_at, payable_until, paid_at, closed_at, trade_no, qr_code)
+_UPDATE_ORDERS = command(f"""
+    UPDATE orders SET {_CHANGED_ORDER.but("id").assignments} FROM {_CHANGED_ORDER.rows} WHERE orders.id = c.id
+""")  # noqa: S608 - as above
+_ADD_PAYMENTS = command(f"INSERT INTO payments ({_NEW_PAYMENT.names}) SELECT * FROM {_NEW_PAYMENT.rows}")  # noqa: S608 - as above
+_UPDATE_PAYMENTS = command(f"""
+    UPDATE payments p SET {_CHANGED_PAYMENT.but("order_id", "n").assignments} FROM {_CHANGED_PAYMENT.rows}
     WHERE p.order_id = c.order_id AND p.n = c.n
-""")
-_PAYMENT_COLUMNS = (
-    *("order_id", "n", "out_trade_no", "amount_fen", "status", "method", "evidence", "kept", "queries", "paid_fen"),
-    *("refunded_fen", "refunding_fen", "due_at", "offered_at", "payable_until", "paid_at", "closed_at", "trade_no"),
-    "qr_code",
-)
+""")  # noqa: S608 - as above
 
 
 class Ledger:
@@ -223,11 +223,11 @@ class Ledger:
         self._free_users()
         changed = [order for order in self.orders.values() if order.version != self._before[order.id]]
         if changed:
-            self.connection.execute(_UPDATE_ORDERS, _columns(changed, _ORDER_COLUMNS))
+            self.connection.execute(_UPDATE_ORDERS, _CHANGED_ORDER.of(changed))
         if self._touched:
-            self.connection.execute(_UPDATE_PAYMENTS, _columns(list(self._touched.values()), _PAYMENT_COLUMNS))
+            self.connection.execute(_UPDATE_PAYMENTS, _CHANGED_PAYMENT.of(list(self._touched.values())))
         if self._added:
-            self.connection.execute(_ADD_PAYMENTS, _columns(list(self._added.values()), _PAYMENT_COLUMNS))
+            self.connection.execute(_ADD_PAYMENTS, _NEW_PAYMENT.of(list(self._added.values())))
         log.append(self.connection, [*self._events, *moved])
         return [(order.id, order.version) for order in changed]
 
@@ -273,7 +273,3 @@ def _shift(movement: Movement, left: Counter[str], rows: Sequence[Any], sign: in
     for row in rows:
         movement.add(row.sku_id, row.spu_id, sign * row.quantity)
         left[row.sku_id] -= sign * row.quantity
-
-
-def _columns(things: Sequence[Any], names: Sequence[str]) -> dict[str, str]:
-    return {name: array(getattr(thing, name) for thing in things) for name in names}

@@ -6,15 +6,18 @@ once, the orders are walked in arrival order in memory, all lines or none, and e
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
 from structlog import get_logger
 
 from checkout import db, money
+from checkout.columns import Columns
 from checkout.db import Connection, Engine, array, command, sql, transaction
 from checkout.events import log as event_log
 from checkout.events.log import Event
@@ -38,21 +41,20 @@ class Placed:
     gone: list[str]
 
 
+_CLAIM_WHERE = """
+    SELECT o.id, o.user_id, o.pay_method, o.from_cart, o.expected_total_fen, o.sku_ids, o.quantities, o.version,
+        now() AS now
+    FROM arrivals a JOIN orders o ON o.id = a.order_id
+    WHERE a.error IS NULL AND o.status = 'accepted' AND
+"""
 # Orders are claimed from the doorbell's first id on: those that came meanwhile go along. An order that the sweep
 # rang twice may be what kills its batch, so it is taken only when it is rung alone.
-_CLAIM = sql("""
-    SELECT o.id, o.user_id, o.pay_method, o.from_cart, o.expected_total_fen, o.sku_ids, o.quantities, o.version,
-        now() AS now
-    FROM arrivals a JOIN orders o ON o.id = a.order_id
-    WHERE a.order_id >= :first AND a.rings < 2 AND a.error IS NULL AND o.status = 'accepted'
-    ORDER BY a.order_id LIMIT :most FOR NO KEY UPDATE OF o SKIP LOCKED
-""")
-_CLAIM_ALONE = sql("""
-    SELECT o.id, o.user_id, o.pay_method, o.from_cart, o.expected_total_fen, o.sku_ids, o.quantities, o.version,
-        now() AS now
-    FROM arrivals a JOIN orders o ON o.id = a.order_id
-    WHERE a.order_id = :id AND a.error IS NULL AND o.status = 'accepted' FOR NO KEY UPDATE OF o SKIP LOCKED
-""")
+_CLAIM = sql(
+    _CLAIM_WHERE
+    + """a.order_id >= :first AND a.rings < 2
+    ORDER BY a.order_id LIMIT :most FOR NO KEY UPDATE OF o SKIP LOCKED"""
+)
+_CLAIM_ALONE = sql(_CLAIM_WHERE + "a.order_id = :id FOR NO KEY UPDATE OF o SKIP LOCKED")
 # New users are added before any user is locked: who holds a lock then never waits for an insert.
 _ADD_USERS = command("""
     INSERT INTO users (id) SELECT id FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
@@ -65,36 +67,31 @@ _HOLD = command("""
     UPDATE users SET open_orders = held
     FROM unnest(CAST(:ids AS bigint[]), CAST(:held AS int[])) AS h (user_id, held) WHERE id = user_id
 """)
+_PLACED = Columns(order_id="bigint", goods_fen="bigint", freight_fen="bigint", version="int")
 # The deadline has whole seconds, because `time_expire` on Alipay's wire has no finer ones.
-_PLACE = command("""
+_PLACE = command(f"""
     UPDATE orders SET status = CASE pay_method WHEN 'cash' THEN 'awaiting_shipment'::order_status
             ELSE 'awaiting_payment' END,
-        stock = 'held', placed_at = now(), goods_fen = p.goods_fen, freight_fen = p.freight_fen,
-        total_fen = p.goods_fen + p.freight_fen, version = p.version,
+        stock = 'held', placed_at = now(), goods_fen = c.goods_fen, freight_fen = c.freight_fen,
+        total_fen = c.goods_fen + c.freight_fen, version = c.version,
         pay_before = CASE pay_method WHEN 'alipay' THEN date_trunc('second', now() + make_interval(secs => :window)) END
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:goods AS bigint[]), CAST(:freight AS bigint[]), CAST(:versions AS int[]))
-        AS p (order_id, goods_fen, freight_fen, version)
-    WHERE id = order_id
-""")
-_REJECT = command("""
-    UPDATE orders SET status = 'rejected', reason = r.reason, shortages = r.shortages::jsonb, version = r.version,
-        goods_fen = r.goods_fen, freight_fen = r.freight_fen, total_fen = r.goods_fen + r.freight_fen
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[]), CAST(:shortages AS text[]),
-        CAST(:versions AS int[]), CAST(:goods AS bigint[]), CAST(:freight AS bigint[]))
-        AS r (order_id, reason, shortages, version, goods_fen, freight_fen)
-    WHERE id = order_id
-""")
-_ADD_LINES = command("""
-    INSERT INTO order_lines (order_id, sku_id, spu_id, title, quantity, unit_price_fen)
-    SELECT * FROM unnest(CAST(:order_ids AS bigint[]), CAST(:sku_ids AS text[]), CAST(:spu_ids AS text[]),
-        CAST(:titles AS text[]), CAST(:quantities AS int[]), CAST(:prices AS bigint[]))
-""")
-_ADD_PAYMENTS = command("""
-    INSERT INTO payments (order_id, n, out_trade_no, amount_fen, due_at)
-    SELECT order_id, 1, number, amount, date_trunc('second', now() + make_interval(secs => :window))
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS text[]), CAST(:amounts AS bigint[]))
-        AS p (order_id, number, amount)
-""")
+    FROM {_PLACED.rows} WHERE id = order_id
+""")  # noqa: S608 - the names are ours, the values are bound
+_REJECTED = Columns(
+    order_id="bigint", reason="text", shortages="text", version="int", goods_fen="bigint", freight_fen="bigint"
+)
+_REJECT = command(f"""
+    UPDATE orders SET status = 'rejected', reason = c.reason, shortages = c.shortages::jsonb, version = c.version,
+        goods_fen = c.goods_fen, freight_fen = c.freight_fen, total_fen = c.goods_fen + c.freight_fen
+    FROM {_REJECTED.rows} WHERE id = order_id
+""")  # noqa: S608 - as above
+_LINE = Columns(order_id="bigint", sku_id="text", spu_id="text", title="text", quantity="int", unit_price_fen="bigint")
+_ADD_LINES = command(f"INSERT INTO order_lines ({_LINE.names}) SELECT * FROM {_LINE.rows}")  # noqa: S608 - as above
+_PAYMENT = Columns(order_id="bigint", out_trade_no="text", amount_fen="bigint")
+_ADD_PAYMENTS = command(f"""
+    INSERT INTO payments ({_PAYMENT.names}, n, due_at)
+    SELECT *, 1, date_trunc('second', now() + make_interval(secs => :window)) FROM {_PAYMENT.rows}
+""")  # noqa: S608 - as above
 _ADD_CLEARINGS = command("""
     INSERT INTO cart_clearings (order_id, user_id)
     SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:user_ids AS bigint[]))
@@ -189,78 +186,72 @@ def _lock_users(connection: Connection, claimed: Sequence[Claimed]) -> dict[int,
 
 def _write(connection: Connection, batch: Batch, held: dict[int, int], terms: Terms) -> list[tuple[int, int]]:
     told: list[Event] = []
-    wakes: list[tuple[int, int]] = []
     if batch.placed:
-        _write_placed(connection, batch, held, terms, told, wakes)
+        told += _write_placed(connection, batch, held, terms)
     if batch.rejected:
-        _write_rejected(connection, batch, told, wakes)
+        told += _write_rejected(connection, batch)
     moved = units.move(connection, batch.movement)
     done = [order.id for order, _, _ in batch.placed] + [order.id for order, _ in batch.rejected]
     connection.execute(_LEAVE, {"ids": array(done)})
     event_log.append(connection, [*told, *moved])
-    return wakes
+    return list({int(event.subject): event.sequence for event in told}.items())
 
 
-def _write_placed(
-    connection: Connection,
-    batch: Batch,
-    held: dict[int, int],
-    terms: Terms,
-    told: list[Event],
-    wakes: list[tuple[int, int]],
-) -> None:
-    opened: list[tuple[int, str, int]] = []
-    for order, goods_fen, freight_fen in batch.placed:
-        total_fen = goods_fen + freight_fen
-        told.append(_placed_event(order, total_fen))
-        if order.pay_method == "alipay":
-            number = attempts.number(order.id, 1, order.now)
-            opened.append((order.id, number, total_fen))
-            told.append(_payment_event(order, number, total_fen))
-        wakes.append((order.id, told[-1].sequence))
-    orders, goods, freight = zip(*batch.placed, strict=True)
+def _write_placed(connection: Connection, batch: Batch, held: dict[int, int], terms: Terms) -> list[Event]:
     window = {"window": terms.pay_window_seconds}
-    ids = array(order.id for order in orders)
-    versions = array(version for _, version in wakes)
-    connection.execute(
-        _PLACE, {"ids": ids, "goods": array(goods), "freight": array(freight), "versions": versions} | window
-    )
-    names = ("order_ids", "sku_ids", "spu_ids", "titles", "quantities", "prices")
-    columns = zip(*batch.lines, strict=True)
-    connection.execute(_ADD_LINES, dict(zip(names, map(array, columns), strict=True)))
+    opened = [
+        (order.id, attempts.number(order.id, 1, order.now), goods_fen + freight_fen)
+        for order, goods_fen, freight_fen in batch.placed
+        if order.pay_method == "alipay"
+    ]
+    numbers = {order_id: number for order_id, number, _ in opened}
+    told = [_events(order, goods + freight, numbers.get(order.id)) for order, goods, freight in batch.placed]
+    rows = [
+        (order.id, goods, freight, events[-1].sequence)
+        for (order, goods, freight), events in zip(batch.placed, told, strict=True)
+    ]
+    connection.execute(_PLACE, _PLACED.values(rows) | window)
+    connection.execute(_ADD_LINES, _LINE.values(batch.lines))
     if opened:
-        payment_columns = dict(zip(("ids", "numbers", "amounts"), map(array, zip(*opened, strict=True)), strict=True))
-        connection.execute(_ADD_PAYMENTS, payment_columns | window)
+        connection.execute(_ADD_PAYMENTS, _PAYMENT.values(opened) | window)
         connection.execute(_HOLD, {"ids": array(held), "held": array(held.values())})
-    if carts := [order for order in orders if order.from_cart]:
+    if carts := [order for order, _, _ in batch.placed if order.from_cart]:
         owners = array(order.user_id for order in carts)
         connection.execute(_ADD_CLEARINGS, {"ids": array(order.id for order in carts), "user_ids": owners})
+    return list(itertools.chain.from_iterable(told))
 
 
-def _write_rejected(connection: Connection, batch: Batch, told: list[Event], wakes: list[tuple[int, int]]) -> None:
-    shortages = []
-    for order, refusal in batch.rejected:
-        told.append(allocation.rejected(order.id, order.user_id, order.pay_method, order.version + 1, refusal))
-        wakes.append((order.id, told[-1].sequence))
-        shortages.append(msgspec.json.encode(refusal.shortages).decode() if refusal.shortages else None)
-    columns = {
-        "ids": array(order.id for order, _ in batch.rejected),
-        "reasons": array(refusal.reason for _, refusal in batch.rejected),
-        "shortages": array(shortages),
-        "versions": array(order.version + 1 for order, _ in batch.rejected),
-        "goods": array(refusal.goods_fen for _, refusal in batch.rejected),
-        "freight": array(refusal.freight_fen for _, refusal in batch.rejected),
-    }
-    connection.execute(_REJECT, columns)
+def _write_rejected(connection: Connection, batch: Batch) -> list[Event]:
+    told = [
+        allocation.rejected(order.id, order.user_id, order.pay_method, order.version + 1, refusal)
+        for order, refusal in batch.rejected
+    ]
+    rows = [
+        (
+            order.id,
+            refusal.reason,
+            _as_json(refusal.shortages),
+            order.version + 1,
+            refusal.goods_fen,
+            refusal.freight_fen,
+        )
+        for order, refusal in batch.rejected
+    ]
+    connection.execute(_REJECT, _REJECTED.values(rows))
+    return told
 
 
-def _placed_event(order: Claimed, total_fen: int) -> Event:
+def _as_json(shortages: list[dict[str, Any]] | None) -> str | None:
+    return msgspec.json.encode(shortages).decode() if shortages else None
+
+
+def _events(order: Claimed, total_fen: int, number: str | None) -> list[Event]:
+    """That it was placed and, with a number, that its first attempt waits for the buyer."""
+    subject, who = str(order.id), {"order_id": str(order.id), "user_id": str(order.user_id)}
     status = "awaiting_payment" if order.pay_method == "alipay" else "awaiting_shipment"
-    who = {"order_id": str(order.id), "user_id": str(order.user_id), "status": status, "pay_method": order.pay_method}
-    return Event("order.placed", str(order.id), order.version + 1, who | {"total_amount": money.yuan(total_fen)})
-
-
-def _payment_event(order: Claimed, number: str, total_fen: int) -> Event:
-    body = {"order_id": str(order.id), "user_id": str(order.user_id), "payment_id": f"{order.id}-1"}
-    body |= {"out_trade_no": number, "status": "open", "amount": money.yuan(total_fen)}
-    return Event("payment.created", str(order.id), order.version + 2, body)
+    body = {"status": status, "pay_method": order.pay_method, "total_amount": money.yuan(total_fen)}
+    placed = Event("order.placed", subject, order.version + 1, who | body)
+    if number is None:
+        return [placed]
+    body = {"payment_id": f"{order.id}-1", "out_trade_no": number, "status": "open", "amount": money.yuan(total_fen)}
+    return [placed, Event("payment.created", subject, order.version + 2, who | body)]

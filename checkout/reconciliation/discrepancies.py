@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from checkout.db import Connection, array, sql
+from checkout.columns import Columns
+from checkout.db import Connection, sql
 from checkout.reconciliation import bills
 
 MOST_OF_A_KIND = 5000
@@ -154,16 +155,23 @@ def console_numbers(connection: Connection, out_trade_no: str, limit: int) -> li
     return list(connection.execute(_CONSOLE_NUMBERS, {"number": out_trade_no, "limit": limit}).scalars())
 
 
-_WRITE = sql("""
-    INSERT INTO discrepancies AS d (day, kind, out_trade_no, request_no, ours_fen, theirs_fen, held, action)
-    SELECT * FROM unnest(CAST(:day AS date[]), CAST(:kind AS text[]), CAST(:out_trade_no AS text[]),
-        CAST(:request_no AS text[]), CAST(:ours_fen AS bigint[]), CAST(:theirs_fen AS bigint[]),
-        CAST(:held AS bool[]), CAST(:action AS text[]))
+_ROW = Columns(
+    day="date",
+    kind="text",
+    out_trade_no="text",
+    request_no="text",
+    ours_fen="bigint",
+    theirs_fen="bigint",
+    held="bool",
+    action="text",
+)
+_WRITE = sql(f"""
+    INSERT INTO discrepancies AS d ({_ROW.names}) SELECT * FROM {_ROW.rows}
     ON CONFLICT (day, kind, out_trade_no, request_no) DO UPDATE SET ours_fen = excluded.ours_fen,
         theirs_fen = excluded.theirs_fen, held = excluded.held, action = excluded.action, resolved_at = NULL
     WHERE (d.ours_fen, d.theirs_fen, d.held, d.action, d.resolved_at)
         IS DISTINCT FROM (excluded.ours_fen, excluded.theirs_fen, excluded.held, excluded.action, NULL)
-""")
+""")  # noqa: S608 - the names are ours
 _RESOLVE = sql("""
     UPDATE discrepancies SET resolved_at = now()
     WHERE day = :day AND resolved_at IS NULL AND (kind, out_trade_no, request_no) NOT IN (
@@ -174,7 +182,7 @@ _RESOLVE = sql("""
 def note(connection: Connection, day: date, found: Iterable[Discrepancy]) -> None:
     """Keeps what differs now, and marks as resolved what no longer does; the same again changes nothing."""
     listed = sorted(found)
-    columns = {name: array(getattr(one, name) for one in listed) for name in Discrepancy._fields}
+    columns = _ROW.of(listed)
     connection.execute(_WRITE, columns)
     keys = ("kind", "out_trade_no", "request_no")
     connection.execute(_RESOLVE, {"day": day} | {name: columns[name] for name in keys})

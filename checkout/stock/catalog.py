@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from checkout import money
+from checkout.columns import Columns
 from checkout.db import Connection, array, sql
 from checkout.errors import Invalid
 from checkout.events import log
@@ -30,6 +31,10 @@ class Item(msgspec.Struct, forbid_unknown_fields=True):
     price: str
     stock: Annotated[int, Meta(ge=0, le=10**9)] = 0
     on_sale: bool = True
+
+    @property
+    def id(self) -> str:
+        return self.sku_id
 
     @property
     def price_fen(self) -> int:
@@ -81,19 +86,12 @@ _ADD_SPUS = sql("""
     INSERT INTO spus (id) SELECT DISTINCT id FROM unnest(CAST(:ids AS text[])) AS id ORDER BY id ON CONFLICT DO NOTHING
 """)
 _KNOWN = sql("SELECT id FROM skus WHERE id = ANY(CAST(:ids AS text[])) ORDER BY id FOR NO KEY UPDATE")
-_UPDATE = sql("""
-    UPDATE skus SET spu_id = i.spu_id, title = i.title, price_fen = i.price_fen, on_sale = i.on_sale
-    FROM unnest(CAST(:ids AS text[]), CAST(:spu_ids AS text[]), CAST(:titles AS text[]), CAST(:prices AS bigint[]),
-        CAST(:on_sale AS bool[])) AS i (id, spu_id, title, price_fen, on_sale)
-    WHERE skus.id = i.id
-""")
-_ADD = sql("""
-    INSERT INTO skus (id, spu_id, title, price_fen, on_sale, stock, sequence)
-    SELECT *, (stock > 0)::int FROM unnest(CAST(:ids AS text[]), CAST(:spu_ids AS text[]), CAST(:titles AS text[]),
-        CAST(:prices AS bigint[]), CAST(:on_sale AS bool[]), CAST(:stocks AS bigint[]))
-        AS i (id, spu_id, title, price_fen, on_sale, stock)
-    ORDER BY id
-""")
+_NEW = Columns(id="text", spu_id="text", title="text", price_fen="bigint", on_sale="bool", stock="bigint")
+_CHANGED = _NEW.but("stock")
+_UPDATE = sql(f"UPDATE skus SET {_CHANGED.but('id').assignments} FROM {_CHANGED.rows} WHERE skus.id = c.id")  # noqa: S608 - the names are ours
+_ADD = sql(f"""
+    INSERT INTO skus ({_NEW.names}, sequence) SELECT *, (stock > 0)::int FROM {_NEW.rows} ORDER BY id
+""")  # noqa: S608 - as above
 
 
 def load(connection: Connection, items: Sequence[Item]) -> tuple[int, int]:
@@ -103,8 +101,8 @@ def load(connection: Connection, items: Sequence[Item]) -> tuple[int, int]:
     connection.execute(_ADD_SPUS, {"ids": array(item.spu_id for item in items)})
     known = set(connection.execute(_KNOWN, {"ids": array(item.sku_id for item in items)}).scalars())
     fresh = [item for item in items if item.sku_id not in known]
-    connection.execute(_UPDATE, _columns([item for item in items if item.sku_id in known]))
-    connection.execute(_ADD, _columns(fresh) | {"stocks": array(item.stock for item in fresh)})
+    connection.execute(_UPDATE, _CHANGED.of([item for item in items if item.sku_id in known]))
+    connection.execute(_ADD, _NEW.of(fresh))
     stocked = {item.sku_id: item.stock for item in fresh if item.stock}
     units.note(connection, stocked, "load")
     log.append(
@@ -112,16 +110,6 @@ def load(connection: Connection, items: Sequence[Item]) -> tuple[int, int]:
         [Event("stock.restocked", sku_id, 1, {"sku_id": sku_id, "stock": count}) for sku_id, count in stocked.items()],
     )
     return len(fresh), len(items) - len(fresh)
-
-
-def _columns(items: Sequence[Item]) -> dict[str, str]:
-    return {
-        "ids": array(item.sku_id for item in items),
-        "spu_ids": array(item.spu_id for item in items),
-        "titles": array(item.title for item in items),
-        "prices": array(item.price_fen for item in items),
-        "on_sale": array(item.on_sale for item in items),
-    }
 
 
 _PAGE = sql("""
