@@ -17,7 +17,7 @@ from api.problems import Unauthorized
 from api.runtime import Runtime
 from checkout import clock
 from checkout.errors import EmptyCart, Invalid, KeyReused, NotFound
-from checkout.orders import acceptance, cart, closing, views
+from checkout.orders import acceptance, cart, closing, shipping, views
 from checkout.orders.acceptance import Accepted
 from checkout.orders.views import View
 
@@ -166,7 +166,7 @@ async def ship(api: Runtime, req: Request, resp: Response, order_id: str) -> Non
     api.tokens.operator(req)
     number = reading.number(order_id, "order")
     await reading.json_body(req, bodies.Nothing)
-    await api.changed(await api.transact(lambda connection: views.ship(connection, number)))
+    await api.changed(await api.transact(lambda connection: shipping.ship(connection, number)))
     await _answer(api, resp, number)
 
 
@@ -176,7 +176,7 @@ async def complete(api: Runtime, req: Request, resp: Response, order_id: str) ->
     number = reading.number(order_id, "order")
     await reading.json_body(req, bodies.Nothing)
     owner = None if caller.is_operator else caller.user_id
-    await api.changed(await api.transact(lambda connection: views.complete(connection, number, owner)))
+    await api.changed(await api.transact(lambda connection: shipping.complete(connection, number, owner)))
     await _answer(api, resp, number)
 
 

@@ -14,7 +14,7 @@ from api.waiting import Waiters
 from checkout.alipay.notify import Notify
 from checkout.db import Connection, transaction
 from checkout.errors import CheckoutError
-from checkout.events import log
+from checkout.events import waking
 from checkout.orders import acceptance, views
 from checkout.orders.acceptance import Accepted, Hint, Request
 from checkout.orders.views import View
@@ -78,7 +78,7 @@ class Runtime:
     async def changed(self, wakes: Sequence[tuple[int, int]]) -> None:
         """Tells whoever waits, here and in other processes, after a commit."""
         if wakes:
-            await self.run(lambda: log.wake(self.resources.redis, wakes))
+            await self.run(lambda: waking.wake(self.resources.redis, wakes))
 
     def _accept(self, requests: Sequence[Request]) -> list[Accepted]:
         with transaction(self.resources.engine) as connection:
@@ -109,7 +109,7 @@ class Runtime:
         with transaction(self.resources.engine) as connection:
             offered, wakes = offers.make(connection, asked, self.settings.time_scale)
         if wakes:  # Buyers need not wait for a Redis that is slow.
-            self._threads.submit(log.wake, self.resources.redis, wakes)
+            self._threads.submit(waking.wake, self.resources.redis, wakes)
         return offered
 
     # What one statement reads needs no transaction around it.

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
-from checkout.events.log import SOLD_OUT_CHANNEL, WAKE_CHANNEL
+from checkout.events.waking import SOLD_OUT_CHANNEL, WAKE_CHANNEL
 
 log = get_logger(__name__)
 

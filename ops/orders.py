@@ -11,7 +11,7 @@ from api import answers, bodies
 from api.answers import OrderBody
 from api.auth import Tokens
 from checkout.db import reading, transaction
-from checkout.orders import closing
+from checkout.orders import closing, sweep
 from checkout.orders import views as kept
 from checkout.orders.views import View
 from checkout.resources import Resources
@@ -73,7 +73,7 @@ def retry(order_id: int, data_dir: Path) -> None:
     """Have a parked order placed again."""
     with shop(data_dir) as resources:
         with transaction(resources.engine) as connection:
-            kept.retry(connection, order_id)
+            sweep.retry(connection, order_id)
         ring("place_order_alone", order_id)
     click.echo(f"order {order_id} is tried again")
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from checkout import db, settings
 from checkout.db import Engine
 from checkout.errors import CheckoutError, SettingsError
-from checkout.events import log
+from checkout.events import waking
 from checkout.resources import Resources
 
 DATA_DIR = Path(".checkout")
@@ -110,7 +110,7 @@ def ring(task: str, argument: Any) -> None:
 
 def wake(resources: Resources, versions: Sequence[tuple[int, int]]) -> None:
     """Tells waiting frontends, after the commit."""
-    log.wake(resources.redis, versions)
+    waking.wake(resources.redis, versions)
 
 
 def print_json(answer: Any) -> None:

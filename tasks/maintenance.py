@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checkout.db import transaction
-from checkout.events import log
+from checkout.events import waking
 from checkout.orders import closing, sweep
 from checkout.payments import notifies, queries, refund_calls
 from tasks.app import app, resources
@@ -23,7 +23,7 @@ def expire_orders() -> None:
     while True:
         with transaction(resources().engine) as connection:
             asked, wakes = closing.expire(connection, EXPIRED_AT_ONCE)
-        log.wake(resources().redis, wakes)
+        waking.wake(resources().redis, wakes)
         if asked:
             query_payments.delay(asked)
         if len(wakes) < EXPIRED_AT_ONCE:

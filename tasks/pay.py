@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from checkout.db import transaction
-from checkout.events import log
+from checkout.events import waking
 from checkout.payments import notifies, queries, refund_calls
 from tasks.app import app, resources
 
@@ -17,7 +17,7 @@ CLAIM = 2
 @app.task(name="apply_notifies")
 def apply_notifies(notify_ids: list[int]) -> None:
     """Applies notifies that the inbox holds."""
-    log.wake(resources().redis, notifies.run(resources().engine, notify_ids, resources().rules))
+    waking.wake(resources().redis, notifies.run(resources().engine, notify_ids, resources().rules))
 
 
 @app.task(name="query_payments")
@@ -31,7 +31,7 @@ def query_payments(payment_ids: list[str]) -> None:  # noqa: ARG001 - the ids sa
             wakes = queries.ask(
                 resources().engine, resources().alipay, attempt, resources().rules, resources().settings.time_scale
             )
-            log.wake(resources().redis, wakes)
+            waking.wake(resources().redis, wakes)
         if len(due) < CLAIM:
             return
 
@@ -46,4 +46,4 @@ def send_refunds(refund_ids: list[int]) -> None:  # noqa: ARG001 - the ids say w
             due = refund_calls.claim(connection, scale)
         if due is None:
             return
-        log.wake(resources().redis, refund_calls.send(resources().engine, resources().alipay, due, scale))
+        waking.wake(resources().redis, refund_calls.send(resources().engine, resources().alipay, due, scale))

@@ -6,7 +6,7 @@ from redis import RedisError
 from structlog import get_logger
 
 from checkout.db import transaction
-from checkout.events import log as event_log
+from checkout.events import waking
 from checkout.orders import cart, placement
 from checkout.orders.placement import Placed
 from tasks.app import app, resources
@@ -28,8 +28,8 @@ def place_order_alone(order_id: int) -> None:
 
 def _follow(batches: list[Placed]) -> None:
     for batch in batches:
-        event_log.wake(resources().redis, batch.wakes)
-        event_log.tell_sold_out(resources().redis, batch.gone)
+        waking.wake(resources().redis, batch.wakes)
+        waking.tell_sold_out(resources().redis, batch.gone)
         if batch.carts:
             clear_carts(batch.carts, older_than_seconds=60)
 

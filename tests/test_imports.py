@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -17,6 +17,19 @@ MAY_IMPORT = {
     "ops": {"ops", "sandbox", "api", "tasks", "checkout"},
     "bench": set(ROOMS),
 }
+# Inside checkout, each floor stands on those before it; two rooms of one floor do not know each other.
+FLOORS = (
+    {"ground"},
+    {"events", "audit"},
+    {"stock"},
+    {"orders"},
+    {"alipay"},
+    {"payments"},
+    {"roof"},
+    {"reconciliation"},
+)
+ROOF = {"resources"}
+MOST_FILES = 12
 LONGEST_FILE = 300
 # Each with its reason.
 MAY_BE_LONGER: dict[str, str] = {
@@ -52,6 +65,60 @@ def test_imports_go_one_way() -> None:
         room = name(file).split("/")[0]
         rooms = {module.split(".")[0] for module in imported(file)} & {*ROOMS, "tests"}
         assert rooms <= MAY_IMPORT[room], name(file)
+
+
+def floor(module: str) -> int:
+    """Which floor of checkout a module like `checkout.orders.cart` stands on; -1 for what is no part of it."""
+    parts = [*module.split("."), ""]
+    room = parts[1] if parts[1] in {name for floor in FLOORS for name in floor} else "ground"
+    if parts[0] != "checkout" or parts[1] == "":
+        return -1
+    return next(n for n, rooms in enumerate(FLOORS) if ("roof" if parts[1] in ROOF else room) in rooms)
+
+
+def upward(module: str, found: Iterable[str]) -> set[str]:
+    """What `module` imports from floors above its own, or from another room of its own floor."""
+    own = module.split(".")[1]
+    beside = {one for one in found if floor(one) == floor(module) > 0 and one.split(".")[1] != own}
+    return beside | {one for one in found if floor(one) > floor(module)}
+
+
+def test_the_rooms_of_the_business_stand_in_one_order() -> None:
+    for file in sources("checkout"):
+        module = name(file).removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        if module != "checkout":
+            assert upward(module, imported(file)) == set(), name(file)
+
+
+def test_an_import_turned_round_is_noticed() -> None:
+    assert upward("checkout.stock.units", ["checkout.orders.ledger"]) == {"checkout.orders.ledger"}
+    assert upward("checkout.audit.stuck", ["checkout.events.log"]) == {"checkout.events.log"}
+    assert upward("checkout.db", ["checkout.resources"]) == {"checkout.resources"}
+    assert upward("checkout.reconciliation.inquiries", ["checkout.resources", "checkout.payments.trades"]) == set()
+
+
+def test_each_room_can_be_taken_in_at_a_glance() -> None:
+    rooms = [room for room in (ROOT / "checkout").rglob("*") if room.is_dir() and room.name != "__pycache__"]
+    for room in (ROOT / "checkout", *rooms):
+        assert len(list(room.glob("*.py"))) <= MOST_FILES, name(room)
+
+
+def test_a_room_says_what_it_is_for_and_exports_nothing() -> None:
+    for room in {name for floor in FLOORS for name in floor} - {"ground", "roof"}:
+        [says] = ast.parse((ROOT / "checkout" / room / "__init__.py").read_text()).body
+        assert isinstance(says, ast.Expr), room
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    """Also not between files of one room."""
+    files = {
+        name(file).removesuffix(".py").replace("/", ".").removesuffix(".__init__"): file for file in sources(*ROOMS)
+    }
+    graph = {module: {one for one in imported(file) if one in files} - {module} for module, file in files.items()}
+    done: set[str] = set()
+    while ready := {module for module, needs in graph.items() if needs <= done} - done:
+        done |= ready
+    assert set(graph) - done == set()
 
 
 def test_the_api_knows_of_the_tasks_only_their_application() -> None:

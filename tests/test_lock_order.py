@@ -15,7 +15,7 @@ from checkout.alipay.client import Done
 from checkout.audit import invariants
 from checkout.db import Engine, sql, transaction
 from checkout.errors import CheckoutError
-from checkout.orders import acceptance, closing, placement, views
+from checkout.orders import acceptance, closing, placement, shipping, views
 from checkout.payments import offers, queries, refund_calls, refunds
 from checkout.payments.offers import Asked
 from checkout.stock import catalog, units
@@ -126,7 +126,7 @@ def load(engine: Engine, rng: random.Random) -> None:
 def ship(engine: Engine, rng: random.Random) -> None:
     for order_id in some_ids(engine, rng, 1, "status = 'awaiting_shipment'"):
         with suppress(CheckoutError), transaction(engine) as connection:
-            views.ship(connection, order_id)
+            shipping.ship(connection, order_id)
 
 
 PATHS: tuple[Step, ...] = (

@@ -14,10 +14,10 @@ from checkout import clock, money
 from checkout.alipay import keys
 from checkout.alipay.certificates import Trust
 from checkout.alipay.gate import Gate
+from checkout.alipay.trade import Trade
 from checkout.alipay.wire import NoAnswer, Wire
 from checkout.errors import CheckoutError
 from checkout.orders.ledger import Payment
-from checkout.payments.trades import Trade
 from checkout.settings import Settings
 
 log = get_logger(__name__)

@@ -9,8 +9,8 @@ from urllib.parse import unquote_to_bytes
 
 from checkout import clock, money
 from checkout.alipay.client import Alipay
+from checkout.alipay.trade import Trade
 from checkout.errors import CheckoutError
-from checkout.payments.trades import Trade
 
 MOST_PARAMETERS = 100
 

@@ -6,24 +6,16 @@ Ids are drawn while the writer holds the subject's row lock, and when it has a t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from redis import Redis, RedisError
-from structlog import get_logger
 
 from checkout import clock
 from checkout.db import Connection, array, command, sql
 
 EXCHANGE = "checkout.events"
-# Waiting frontends are woken here by "id:version,…"; a lost message costs them seconds, not truth.
-WAKE_CHANNEL = "checkout.wake"
-# The doors hear here which SKUs may be sold out.
-SOLD_OUT_CHANNEL = "checkout.sold_out"
-
-log = get_logger(__name__)
 
 
 class Event(NamedTuple):
@@ -103,21 +95,3 @@ def between(connection: Connection, after: int, until: int, limit: int) -> list[
 def published_after(connection: Connection, after: int, limit: int) -> list[Logged]:
     """What the relay has sent after that id: complete, so a reader that goes on from the last id misses nothing."""
     return [Logged(*row) for row in connection.execute(_PUBLISHED_AFTER, {"after": after, "limit": limit})]
-
-
-def wake(redis: Redis, versions: Iterable[tuple[int, int]]) -> None:
-    """Tells waiting frontends, after the commit, which orders have which version now."""
-    _publish(redis, WAKE_CHANNEL, ",".join(f"{order_id}:{version}" for order_id, version in versions))
-
-
-def tell_sold_out(redis: Redis, sku_ids: Iterable[str]) -> None:
-    """Tells the doors which SKUs they need not wait for; they look at the stock themselves."""
-    _publish(redis, SOLD_OUT_CHANNEL, ",".join(sku_ids))
-
-
-def _publish(redis: Redis, channel: str, message: str) -> None:
-    if message:
-        try:
-            redis.publish(channel, message)
-        except RedisError as error:
-            log.warning("message_lost", channel=channel, error=type(error).__name__)

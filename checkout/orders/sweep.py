@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from checkout.db import Connection, sql
+from checkout.errors import NotFound
 
 OVERDUE_SECONDS = 3
 MOST_ORDERS = 1000
@@ -48,6 +49,15 @@ def overdue(connection: Connection) -> Overdue:
 def park(connection: Connection, order_id: int, error: str) -> None:
     """The order failed alone: a person decides (`checkout stuck`, `checkout orders retry`)."""
     connection.execute(_PARK, {"id": order_id, "error": error[:500]})
+
+
+_RETRY = sql("UPDATE arrivals SET error = NULL, rings = 0, rung_at = now() WHERE order_id = :id RETURNING order_id")
+
+
+def retry(connection: Connection, order_id: int) -> None:
+    """Lets a parked order be placed again. Raises NotFound."""
+    if connection.execute(_RETRY, {"id": order_id}).one_or_none() is None:
+        raise NotFound(f"order {order_id} does not wait to be placed")
 
 
 _KEPT_DAYS = {"order_keys": 8, "events": 31}

@@ -1,4 +1,4 @@
-"""Orders as their owners and operators see them, and the two steps after payment: ship and complete."""
+"""Orders as their owners and operators see them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from checkout.db import Connection, array, sql
-from checkout.errors import NotCompletable, NotFound, NotShippable
-from checkout.orders.ledger import Ledger
+from checkout.errors import NotFound
 
 
 class Line(NamedTuple):
@@ -68,7 +67,6 @@ _PAGE = sql(
     ORDER BY o.id DESC LIMIT :limit"""
 )
 _NEWEST = sql(_VIEW + "WHERE (:status = '' OR o.status::text = :status) ORDER BY o.id DESC LIMIT :limit")
-_RETRY = sql("UPDATE arrivals SET error = NULL, rings = 0, rung_at = now() WHERE order_id = :id RETURNING order_id")
 
 NEWEST_OF_ALL = 2**63 - 1
 
@@ -96,42 +94,6 @@ def page(connection: Connection, user_id: int, status: str, before: int, limit: 
 def newest(connection: Connection, status: str, limit: int) -> list[View]:
     """Everybody's newest orders, for operators."""
     return [View(*row) for row in connection.execute(_NEWEST, {"status": status, "limit": limit})]
-
-
-def ship(connection: Connection, order_id: int) -> list[tuple[int, int]]:
-    """The goods leave: their stock does not come back any more. Raises NotFound and NotShippable."""
-    ledger = Ledger(connection, [order_id])
-    order = ledger.orders.get(order_id)
-    if order is None:
-        raise NotFound(f"there is no order {order_id}")
-    if order.status == "shipped":
-        return []
-    if order.status != "awaiting_shipment":
-        raise NotShippable(f"the order is {order.status}")
-    order.status, order.stock, order.shipped_at = "shipped", "left", ledger.now
-    ledger.record(order, "order.shipped")
-    return ledger.save()
-
-
-def complete(connection: Connection, order_id: int, user_id: int | None) -> list[tuple[int, int]]:
-    """The buyer (or an operator, user None) has the goods. Raises NotFound and NotCompletable."""
-    ledger = Ledger(connection, [order_id])
-    order = ledger.orders.get(order_id)
-    if order is None or user_id not in (None, order.user_id):
-        raise NotFound(f"there is no order {order_id}")
-    if order.status == "completed":
-        return []
-    if order.status != "shipped":
-        raise NotCompletable(f"the order is {order.status}")
-    order.status, order.completed_at = "completed", ledger.now
-    ledger.record(order, "order.completed")
-    return ledger.save()
-
-
-def retry(connection: Connection, order_id: int) -> None:
-    """Lets a parked order be placed again. Raises NotFound."""
-    if connection.execute(_RETRY, {"id": order_id}).one_or_none() is None:
-        raise NotFound(f"order {order_id} does not wait to be placed")
 
 
 _VERSIONS = sql("SELECT id, version FROM orders WHERE id = ANY(CAST(:ids AS bigint[]))")

@@ -11,10 +11,11 @@ from structlog import get_logger
 from checkout import db
 from checkout.alipay import notify
 from checkout.alipay.notify import Notify
+from checkout.alipay.trade import Trade
 from checkout.audit import alarms
 from checkout.db import Connection, Engine, array, command, sql, transaction
 from checkout.payments import queries, trades
-from checkout.payments.trades import Applied, Rules, Trade
+from checkout.payments.trades import Applied, Rules
 
 log = get_logger(__name__)
 

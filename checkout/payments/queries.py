@@ -14,12 +14,13 @@ from structlog import get_logger
 
 from checkout import db
 from checkout.alipay.client import Alipay, Done, Refused, Result, trade
+from checkout.alipay.trade import Trade
 from checkout.audit import alarms
 from checkout.db import Connection, Engine, command, sql, transaction
 from checkout.orders import attempts, closing
 from checkout.orders.ledger import Ledger, Order, Payment
 from checkout.payments import trades
-from checkout.payments.trades import Rules, Trade
+from checkout.payments.trades import Rules
 
 log = get_logger(__name__)
 

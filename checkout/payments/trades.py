@@ -8,27 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-import msgspec
-
+from checkout.alipay.trade import Trade
 from checkout.db import Connection, array, sql
 from checkout.orders import attempts, closing
 from checkout.orders.ledger import Ledger, Order, Payment
 from checkout.payments import refunds
 
 PAID = ("TRADE_SUCCESS", "TRADE_FINISHED")
-
-
-class Trade(msgspec.Struct, frozen=True):
-    """What Alipay says of one trade, checked and in our units. `refunded_fen` is cumulative, None when not told."""
-
-    out_trade_no: str
-    trade_no: str
-    status: str
-    total_fen: int
-    created_at: datetime | None = None
-    refunded_fen: int | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from structlog import get_logger
 from checkout import money
 from checkout.alipay.client import Alipay, Done, ForeignAnswer
 from checkout.db import sql, transaction
-from checkout.events import log as event_log
+from checkout.events import waking
 from checkout.orders.ledger import Ledger
 from checkout.payments import queries, refund_calls, refunds, trades
 from checkout.reconciliation import discrepancies
@@ -36,7 +36,7 @@ def ask(resources: Resources, found: Sequence[Discrepancy]) -> bool:
     for one in sorted(found, key=lambda one: one.request_no != ""):
         if one.kind != "ours_only" and time.monotonic() < end:
             wakes = _ask(resources, one)
-            event_log.wake(resources.redis, wakes)
+            waking.wake(resources.redis, wakes)
             learnt = learnt or bool(wakes)
     return learnt
 

@@ -12,7 +12,7 @@ from falcon.testing import Result
 
 from api import orders as api_orders
 from checkout.db import Engine
-from checkout.events import log
+from checkout.events import waking
 from checkout.orders import placement
 from checkout.resources import Resources
 from tests.shared.client import Client, problem, serving
@@ -23,7 +23,7 @@ from tests.shared.processes import eventually
 def place(engine: Engine, resources: Resources, order_id: int, *, wakes: bool = True) -> None:
     for batch in placement.run(engine, [order_id], TERMS):
         if wakes:
-            log.wake(resources.redis, batch.wakes)
+            waking.wake(resources.redis, batch.wakes)
 
 
 def poll(client: Client, order_id: int, wait: int, etag: str | None = None) -> Future[Result]:

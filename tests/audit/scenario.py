@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checkout.db import Engine, transaction
-from checkout.orders import closing, sweep, views
+from checkout.orders import closing, shipping, sweep
 from checkout.orders.ledger import Payment
 from checkout.payments import refunds
 from tests.shared.factories import a_sku, a_trade, an_attempt, an_order, paid, placed, time_passes, told
@@ -42,9 +42,9 @@ def _park(engine: Engine, order_id: int) -> None:
 
 def _complete(engine: Engine, order_id: int) -> None:
     with transaction(engine) as connection:
-        views.ship(connection, order_id)
+        shipping.ship(connection, order_id)
     with transaction(engine) as connection:
-        views.complete(connection, order_id, None)
+        shipping.complete(connection, order_id, None)
 
 
 def _ask_for_refund(engine: Engine, order_id: int) -> None:

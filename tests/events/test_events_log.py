@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from checkout.db import Engine, sql, transaction
 from checkout.events import log
 from checkout.events.log import Event, Logged
-from checkout.orders import closing, views
+from checkout.orders import closing, shipping
 from checkout.stock import units
 from tests.shared.client import Client, problem
 from tests.shared.factories import a_sku, a_trade, an_attempt, attempts, order, paid, placed, rows, told, topics
@@ -21,9 +21,9 @@ def test_an_orders_events_are_numbered_without_a_gap_in_the_sequence_of_ids(engi
     a_sku(engine)
     order_id = paid(engine)
     with transaction(engine) as connection:
-        views.ship(connection, order_id)
+        shipping.ship(connection, order_id)
     with transaction(engine) as connection:
-        views.complete(connection, order_id, 1)
+        shipping.complete(connection, order_id, 1)
     found = sorted(rows(engine, "events", subject=str(order_id)), key=lambda event: event.id)
     found = [event for event in found if not event.topic.startswith("stock.")]
     assert [event.topic for event in found] == [

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from checkout.db import Engine, sql, transaction
 from checkout.errors import CheckoutError, NotCancellable, NotPayable, NotShippable, RefundExceedsPaid
-from checkout.orders import closing, placement, views
+from checkout.orders import closing, placement, shipping
 from checkout.payments import refunds
 from checkout.payments.offers import Asked
 from checkout.stock import units
@@ -201,7 +201,7 @@ class Shop(RuleBasedStateMachine):
         model = self.pick(data, "awaiting_shipment")
         try:
             with transaction(self.engine) as connection:
-                views.ship(connection, model.id)
+                shipping.ship(connection, model.id)
         except NotShippable:
             assert model.status not in ("awaiting_shipment", "shipped")
             return

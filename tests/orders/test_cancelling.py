@@ -7,7 +7,7 @@ from redis import Redis
 
 from checkout.db import Engine, transaction
 from checkout.errors import NotCancellable, NotFound
-from checkout.orders import cart, closing, placement, views
+from checkout.orders import cart, closing, placement, shipping
 from checkout.orders.cart import CartItem
 from tests.shared.client import Client, an_order_body, problem
 from tests.shared.factories import (
@@ -83,7 +83,7 @@ def test_cash_is_cancelled_before_shipping_only(engine: Engine) -> None:
     assert (order(engine, order_id).status, stock_of(engine)) == ("closed", 5)
     shipped = placed(engine, pay_method="cash")
     with transaction(engine) as connection:
-        views.ship(connection, shipped)
+        shipping.ship(connection, shipped)
     with pytest.raises(NotCancellable):
         cancel(engine, shipped)
     assert stock_of(engine) == 4

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from checkout.db import Engine, sql, transaction
-from checkout.orders import placement, sweep, views
+from checkout.orders import placement, sweep
 from checkout.orders.sweep import Overdue
 from tests.shared.factories import TERMS, a_sku, an_order, many_orders, order, row, rows, stock_of, topics
 from tests.shared.threads import at_once
@@ -121,7 +121,7 @@ def test_a_parked_order_can_be_tried_again(engine: Engine) -> None:
     placement.run(engine, [order_id], TERMS)
     cure(engine, order_id)
     with transaction(engine) as connection:
-        views.retry(connection, order_id)
+        sweep.retry(connection, order_id)
     placement.run(engine, [order_id], TERMS)
     assert order(engine, order_id).status == "awaiting_payment"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from checkout.db import transaction
-from checkout.orders import views
+from checkout.orders import shipping
 from checkout.orders.ledger import Payment
 from tests.payments.shop import Seen, Shop
 from tests.shared.factories import an_order, placed, time_passes
@@ -69,14 +69,14 @@ def _refunded_held(shop: Shop) -> Payment:
 def _shipped(shop: Shop) -> Payment:
     payment = shop.paid()
     with transaction(shop.engine) as connection:
-        views.ship(connection, payment.order_id)
+        shipping.ship(connection, payment.order_id)
     return payment
 
 
 def _completed(shop: Shop) -> Payment:
     payment = _shipped(shop)
     with transaction(shop.engine) as connection:
-        views.complete(connection, payment.order_id, None)
+        shipping.complete(connection, payment.order_id, None)
     return payment
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from checkout.db import Engine, transaction
-from checkout.orders import closing
+from checkout.orders import closing, shipping
 from checkout.orders.ledger import Payment
 from tests.shared.factories import (
     a_sku,
@@ -252,12 +252,11 @@ def test_a_full_external_refund_closes_the_order_and_returns_the_stock(
 
 
 def test_goods_that_have_left_do_not_come_back(engine: Engine) -> None:
-    from checkout.orders import views
 
     a_sku(engine)
     order_id = paid(engine)
     with transaction(engine) as connection:
-        views.ship(connection, order_id)
+        shipping.ship(connection, order_id)
     [payment] = attempts(engine, order_id)
     told(engine, a_trade(payment, "TRADE_CLOSED"))
     stored = order(engine, order_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from checkout.db import transaction
-from checkout.orders import views
+from checkout.orders import shipping
 from checkout.orders.ledger import Payment
 from checkout.payments import refund_calls
 from tests.payments.shop import Shop
@@ -46,7 +46,7 @@ def test_parts_that_sum_to_everything_close_the_order_and_return_its_stock(shop:
 def test_stock_that_has_left_does_not_return(shop: Shop) -> None:
     payment = shop.paid()
     with transaction(shop.engine) as connection:
-        views.ship(connection, payment.order_id)
+        shipping.ship(connection, payment.order_id)
     shop.refund(payment, 2000)
     shop.send_refunds()
     assert (order(shop.engine, payment.order_id).reason, stock_of(shop.engine)) == ("refunded", 9)
@@ -56,7 +56,7 @@ def test_goods_that_leave_while_the_refund_is_on_its_way_do_not_return(shop: Sho
     payment = shop.paid()
     shop.refund(payment, 2000)
     with transaction(shop.engine) as connection:
-        views.ship(connection, payment.order_id)
+        shipping.ship(connection, payment.order_id)
     shop.send_refunds()
     assert (order(shop.engine, payment.order_id).reason, stock_of(shop.engine)) == ("refunded", 9)
 

@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 from checkout import money
+from checkout.alipay.trade import Trade
 from checkout.db import Connection, Engine, sql, transaction
 from checkout.errors import CheckoutError
 from checkout.orders import acceptance, placement
@@ -14,7 +15,7 @@ from checkout.orders.allocation import Terms
 from checkout.orders.ledger import Payment
 from checkout.payments import notifies, offers, trades
 from checkout.payments.offers import Asked, Offer
-from checkout.payments.trades import Applied, Rules, Trade
+from checkout.payments.trades import Applied, Rules
 from checkout.stock import catalog
 from checkout.stock.catalog import Item
 
