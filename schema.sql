@@ -13,6 +13,10 @@ CREATE TYPE payment_evidence AS ENUM ('never_offered', 'closed_at_alipay', 'expi
 CREATE TYPE refund_status AS ENUM ('requested', 'unknown', 'succeeded', 'failed');
 CREATE TYPE refund_source AS ENUM ('operator', 'late', 'double', 'external');
 
+-- An amount as a person reads it.
+CREATE FUNCTION yuan(fen bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+    $$ SELECT to_char(fen / 100.0, 'FM99999999990.00') $$;
+
 
 -- Catalogue and stock ------------------------------------------------------------------------------------
 
@@ -132,10 +136,12 @@ CREATE TABLE cart_clearings (
 );
 
 -- Idempotency keys are random, so they live in day partitions: the index that is written stays small, and old
--- days are dropped whole. `digest` is BLAKE2b-128 of user and key; 16 bytes fit the uuid type exactly.
+-- days are dropped whole. `digest` is the first half of SHA-256 of user and key, which fits the uuid type exactly;
+-- the audit derives it again.
 CREATE TABLE order_keys (
     digest uuid NOT NULL,
-    fingerprint uuid NOT NULL, -- BLAKE2b-128 of the normalised request
+    fingerprint uuid NOT NULL, -- the same of the normalised request
+    key text NOT NULL,
     order_id bigint NOT NULL,
     day date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date,
     PRIMARY KEY (digest, day)
@@ -158,7 +164,8 @@ CREATE TABLE payments (
     refunded_fen bigint NOT NULL DEFAULT 0 CHECK (refunded_fen >= 0),
     refunding_fen bigint NOT NULL DEFAULT 0 CHECK (refunding_fen >= 0), -- requested or unknown refunds
     created_at timestamptz NOT NULL DEFAULT now(),
-    due_at timestamptz, -- when somebody must look at this attempt, or at its order, next
+    due_at timestamptz, -- when somebody must look at this attempt, or through it at its order: orders/schedule.py
+    leased_until timestamptz, -- somebody is looking; who dies meanwhile leaves an attempt that is due
     offered_at timestamptz, -- when it was first handed to the buyer
     payable_until timestamptz, -- after this instant Alipay cannot have taken money for it unseen
     paid_at timestamptz,
@@ -183,6 +190,12 @@ CREATE TABLE payments (
 CREATE INDEX payments_due ON payments (due_at) WHERE due_at IS NOT NULL;
 -- At most one attempt of an order is kept.
 CREATE UNIQUE INDEX payments_kept ON payments (order_id) WHERE kept;
+-- A trade of Alipay pays for one attempt, for ever.
+CREATE UNIQUE INDEX payments_trade ON payments (trade_no) WHERE trade_no IS NOT NULL;
+-- What nobody would ever look at again: it is empty, and `checkout stuck` finds by it what should not be.
+CREATE INDEX payments_forgotten ON payments (order_id) WHERE status = 'open' AND due_at IS NULL;
+-- Money that must go back and has not: it is looked at often and is little.
+CREATE INDEX payments_not_kept ON payments (order_id) WHERE NOT kept AND refunded_fen < paid_fen;
 
 CREATE TABLE refunds (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -196,15 +209,22 @@ CREATE TABLE refunds (
     next_try_at timestamptz,
     finished_at timestamptz,
     out_request_no text NOT NULL UNIQUE, -- fixed for ever: a retry with another number would pay twice
-    digest uuid UNIQUE, -- BLAKE2b-128 of order and Idempotency-Key
+    digest uuid UNIQUE, -- the first half of SHA-256 of order and Idempotency-Key
     fingerprint uuid,
+    key text,
     reason text NOT NULL DEFAULT '',
     error text,
+    refusal text, -- Alipay refused a later try; whether an earlier one had moved the money is being asked
     FOREIGN KEY (order_id, n) REFERENCES payments,
+    CHECK ((digest IS NULL) = (key IS NULL)),
     CHECK ((status IN ('succeeded', 'failed')) = (finished_at IS NOT NULL))
 );
 CREATE INDEX refunds_of_order ON refunds (order_id);
 CREATE INDEX refunds_due ON refunds (next_try_at) WHERE next_try_at IS NOT NULL;
+-- As payments_forgotten: empty.
+CREATE INDEX refunds_forgotten ON refunds (order_id) WHERE finished_at IS NULL AND next_try_at IS NULL;
+-- What an operator asked for and Alipay refused: a person looks at it, however many were made.
+CREATE INDEX refunds_failed ON refunds (order_id, n) WHERE status = 'failed' AND source = 'operator';
 
 -- What Alipay told us, as it told it. `fact` is BLAKE2b-128 over what makes two notifies the same news.
 CREATE TABLE notifies (
@@ -220,13 +240,26 @@ CREATE TABLE notifies (
 -- Alipay never sends again after `success`, so what is not applied yet must be found again.
 CREATE INDEX notifies_pending ON notifies (id) WHERE applied_at IS NULL;
 
--- What only a person can settle; raised once per kind and subject.
+-- What only a person can settle; raised once per kind and subject, which is a payment's or a refund's number.
 CREATE TABLE alarms (
     kind text NOT NULL,
     subject text NOT NULL,
-    detail jsonb NOT NULL,
+    order_id bigint,
+    fen bigint,
+    says text NOT NULL, -- a sentence, without personal data
     raised_at timestamptz NOT NULL DEFAULT now(),
-    resolved_at timestamptz,
+    resolved_at timestamptz, -- it was settled by itself
+    PRIMARY KEY (subject, kind) -- in this order, since what becomes final settles all that is about it
+);
+-- What is open is looked at often and is little.
+CREATE INDEX alarms_open ON alarms (kind) WHERE resolved_at IS NULL;
+
+-- Matters of `checkout stuck` that a person has settled; one that begins after `resolved_at` is new.
+CREATE TABLE resolutions (
+    kind text NOT NULL,
+    subject text NOT NULL,
+    note text NOT NULL CHECK (note <> ''),
+    resolved_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (kind, subject)
 );
 
@@ -251,6 +284,8 @@ SELECT setval('events_id_seq', (extract(epoch FROM now()) * 1000000)::bigint, fa
 CREATE TABLE relay (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     published bigint NOT NULL DEFAULT 0,
+    sent_until timestamptz NOT NULL DEFAULT '-infinity', -- the latest `at` that was sent, so that the audit sees a
+    -- watermark that somebody moved over events that have not left
     holder uuid,
     leased_until timestamptz NOT NULL DEFAULT '-infinity'
 );

@@ -12,6 +12,7 @@ from api.runtime import Runtime
 from checkout.alipay import notify
 from checkout.alipay.notify import Foreign, Notify, Unverified
 from checkout.audit import alarms
+from checkout.audit.alarms import Alarm
 from checkout.db import Connection
 from checkout.payments import queries
 
@@ -50,8 +51,8 @@ async def _believe(api: Runtime, params: dict[str, str]) -> bool:
         await api.transact(lambda connection: queries.hasten(connection, number))
         raise
     except Foreign as error:
-        detail = {"app_id": params.get("app_id"), "seller_id": params.get("seller_id"), "why": str(error)}
-        await api.transact(lambda connection: _alarm(connection, number, detail))
+        alarm = Alarm("notify_for_another", number, f"Alipay signed a notify about {number}: {error}")
+        await api.transact(lambda connection: _alarm(connection, alarm))
         metrics.notifies.labels("foreign").inc()
         return False
     fits = await api.inbox.submit(told)
@@ -71,9 +72,9 @@ async def _verified(api: Runtime, params: dict[str, str]) -> Notify:
         raise
 
 
-def _alarm(connection: Connection, number: str, detail: dict[str, str | None]) -> None:
-    alarms.raise_alarm(connection, "notify_for_another", number, detail)
-    queries.hasten(connection, number)
+def _alarm(connection: Connection, alarm: Alarm) -> None:
+    alarms.raise_alarm(connection, alarm)
+    queries.hasten(connection, alarm.subject)
 
 
 async def come_back(api: Runtime, req: Request, resp: Response) -> None:

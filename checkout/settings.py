@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +37,7 @@ class Settings:
     alipay_app_id: str
     alipay_seller_id: str
     alipay_gateway_url: str
+    alipay_bill_domains: tuple[str, ...]
     alipay_private_key_file: Path
     alipay_public_key_file: Path | None
     alipay_app_cert_file: Path | None
@@ -150,6 +152,26 @@ def _events_url(reader: _Reader, broker_url: str) -> str:
 _BROKER = _url("redis", "rediss", "amqp", "amqps")
 _REDIS = _url("redis", "rediss")
 _HTTP = _url("http", "https")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is this machine's own, where nobody else can listen."""
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def _gateway(text: str) -> str:
+    url = _HTTP(text)
+    if urlsplit(url).scheme != "https" and not is_loopback(url):
+        raise ValueError(text)
+    return url
+
+
+def _domains(text: str) -> tuple[str, ...]:
+    domains = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    if not all(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain) for domain in domains):
+        raise ValueError(text)
+    return domains
 
 
 def parse(values: Mapping[str, str]) -> Settings:
@@ -175,7 +197,16 @@ def parse(values: Mapping[str, str]) -> Settings:
         alipay_app_id=r.read("ALIPAY_APP_ID", _digits, "set the app id from Alipay's console"),
         alipay_seller_id=r.read("ALIPAY_SELLER_ID", _digits, "set the merchant's PID (2088…) from Alipay's console"),
         alipay_gateway_url=r.read(
-            "ALIPAY_GATEWAY_URL", _HTTP, "set a gateway.do address", "https://openapi.alipay.com/gateway.do"
+            "ALIPAY_GATEWAY_URL",
+            _gateway,
+            "set an https:// gateway.do address (http:// only on this machine)",
+            "https://openapi.alipay.com/gateway.do",
+        ),
+        alipay_bill_domains=r.read(
+            "ALIPAY_BILL_DOMAINS",
+            _domains,
+            "set the domains that bills may come from, separated by commas",
+            "alipay.com,alipayobjects.com,alipaydev.com",
         ),
         alipay_private_key_file=r.read("ALIPAY_PRIVATE_KEY_FILE", _file, "name the readable PEM file of the app's key"),
         alipay_public_key_file=r.read(

@@ -1,4 +1,4 @@
-"""`checkout migrate`, `checkout audit` and `checkout stuck`: whether the database is right, and what needs a person."""
+"""`checkout migrate` and `checkout audit`: whether the database is right."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 
 import click
 
-from checkout import clock, db, schema, settings
+from checkout import db, schema, settings
 from checkout.audit import invariants as auditing
-from checkout.audit import stuck as waiting
 from checkout.db import reading, transaction
-from ops.shell import data_dir_option, database, json_option, print_json, print_table
+from ops.shell import data_dir_option, database, json_option, print_json
 
 AUDIT_STATEMENT_SECONDS = 600
 
@@ -61,19 +60,3 @@ def audit(data_dir: Path, since: datetime | None, as_json: bool) -> None:
         for finding in findings:
             click.echo(f"{'ok' if finding.ok else 'breach':7} {finding.name:35} {finding.detail}")
     sys.exit(0 if is_whole else 1)
-
-
-@click.command()
-@data_dir_option
-@json_option
-def stuck(data_dir: Path, as_json: bool) -> None:
-    """List the money and the orders that need a person."""
-    with database(data_dir) as engine, reading(engine) as connection:
-        found = waiting.find(connection)
-    if as_json:
-        print_json([matter._asdict() | {"since": clock.rfc3339(matter.since)} for matter in found])
-    elif found:
-        rows = [(m.kind, m.subject, clock.rfc3339(m.since), m.detail, m.cure) for m in found]
-        print_table(("kind", "subject", "since", "what is known", "what to do"), rows)
-    else:
-        click.echo("nothing is stuck")

@@ -13,12 +13,13 @@ from checkout import clock, logs, settings
 from ops.catalog import catalog, stock
 from ops.doctor import doctor
 from ops.events import events
-from ops.health import audit, migrate, stuck
+from ops.health import audit, migrate
 from ops.orders import orders
 from ops.payments import payments
 from ops.reconcile import reconcile
 from ops.refunds import refunds
 from ops.shell import Commands, data_dir_option
+from ops.stuck import stuck
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

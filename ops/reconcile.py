@@ -59,6 +59,8 @@ def _print(report: Report) -> None:
             ("differs", "out_trade_no", "refund", "ours", "Alipay's", "what to do"),
             [_row(one) for one in report.discrepancies],
         )
+    if report.open > len(report.discrepancies):
+        click.echo(f"{report.open} differ; these are the first")
     click.echo(f"{report.day} agrees" if report.is_clean else f"{report.day} differs")
 
 

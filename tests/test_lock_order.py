@@ -105,7 +105,7 @@ def send_refund(engine: Engine, _: random.Random) -> None:
     with transaction(engine) as connection:
         due = refund_calls.claim(connection, 100_000)
     if due:
-        refund_calls.send(engine, Answers(Done({"fund_change": "Y"})), due, 1)
+        refund_calls.send(engine, Answers(Done({"fund_change": "Y", "refund_fee": "1000.00"})), due, 1)
 
 
 def console_refund(engine: Engine, rng: random.Random) -> None:

@@ -16,14 +16,15 @@ from datetime import date
 from io import TextIOWrapper
 from tempfile import SpooledTemporaryFile
 from typing import IO, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import urllib3
 from structlog import get_logger
 from urllib3.exceptions import HTTPError
 
-from checkout import money
-from checkout.alipay.client import Alipay, Done, Refused
+from checkout import money, settings
+from checkout.alipay.client import Alipay, Done, Unknown
 from checkout.errors import CheckoutError
 
 log = get_logger(__name__)
@@ -82,9 +83,11 @@ def address(alipay: Alipay, day: date, *, is_due: bool) -> str | None:
     """
     answer = alipay.bill_url(day)
     if isinstance(answer, Done):
-        is_empty = _bare(str(answer.fields.get("bill_file_code", ""))) in _NO_BILL
-        return None if is_empty else str(answer.fields.get("bill_download_url"))
-    if not isinstance(answer, Refused):
+        is_empty = _bare(answer.fields.get("bill_file_code", "")) in _NO_BILL
+        return None if is_empty else _trusted(alipay, day, answer.fields.get("bill_download_url", ""))
+    if isinstance(answer, Unknown) and answer.code and _bare(answer.code) not in _LATER:
+        raise BillRefused(f"Alipay's gateway turns us away: {answer.code}; see checkout doctor")
+    if isinstance(answer, Unknown):
         raise NotReady(f"whether Alipay has a bill of {day} is unknown: {answer.why}")
     code = _bare(answer.code)
     if code in _NO_BILL and is_due:
@@ -94,6 +97,24 @@ def address(alipay: Alipay, day: date, *, is_due: bool) -> str | None:
             f"Alipay has no bill of {day} yet ({answer.code}); it comes at 09:00 Beijing time of the next day"
         )
     raise BillRefused(f"Alipay gives no bill of {day}: {answer.code} {answer.message}")
+
+
+def _trusted(alipay: Alipay, day: date, url: str) -> str:
+    """The address, by https and under Alipay's own domains; a gateway on this machine has its bills here too.
+
+    Alipay still writes http for some (open.alitrip.com, 104674), where https answers as well. Raises BillRefused.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        raise BillRefused(f"the address of the bill of {day} cannot be read") from None
+    if alipay.is_local and settings.is_loopback(url):
+        return url
+    is_theirs = any(host == domain or host.endswith(f".{domain}") for domain in alipay.bill_domains)
+    if parts.scheme not in ("http", "https") or not is_theirs or "@" in parts.netloc or port not in (None, 80, 443):
+        raise BillRefused(f"the bill of {day} lies at {host[:100]!r}, which is not under CHECKOUT_ALIPAY_BILL_DOMAINS")
+    return urlunsplit(("https", host, *parts[2:]))
 
 
 def _bare(code: str) -> str:

@@ -11,14 +11,13 @@ from redis import Redis
 from structlog import get_logger
 
 from checkout import clock, money
-from checkout.alipay import keys
+from checkout.alipay import answers, keys
 from checkout.alipay.certificates import Trust
 from checkout.alipay.gate import Gate
 from checkout.alipay.trade import Trade
-from checkout.alipay.wire import NoAnswer, Wire
-from checkout.errors import CheckoutError
+from checkout.alipay.wire import NoAnswer, Unsigned, Wire
 from checkout.orders.ledger import Payment
-from checkout.settings import Settings
+from checkout.settings import Settings, is_loopback
 
 log = get_logger(__name__)
 
@@ -48,9 +47,15 @@ class Refused:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Whether Alipay did it is not known; only a query can tell."""
+    """Whether Alipay did it is not known; only a query can tell.
+
+    `code` is what the gateway said without a signature, for who looks for a wrong setting. `is_foreign`: Alipay signed
+    the answer, but it does not speak of what was asked, and a person should hear of it.
+    """
 
     why: str
+    code: str = ""
+    is_foreign: bool = False
 
 
 Result = Done | Refused | Unknown
@@ -68,6 +73,8 @@ class Alipay:
         self.seller_id = settings.alipay_seller_id
         self.keys = keys.load(settings)
         self.trust = Trust(self.keys, redis)
+        self.bill_domains = settings.alipay_bill_domains
+        self.is_local = is_loopback(settings.alipay_gateway_url)
         self._return_url = f"{settings.public_url}/v1/alipay/return"
         self._notify_url = f"{settings.public_url}/v1/alipay/notify"
         self._wire = Wire(self.app_id, self.keys, self.trust, settings.alipay_gateway_url, self._notify_url)
@@ -104,11 +111,13 @@ class Alipay:
         """What Alipay knows of the trade; `trade` reads the fields."""
         return self._call("alipay.trade.query", {"out_trade_no": out_trade_no})
 
-    def close(self, out_trade_no: str) -> Result:
+    def close(self, out_trade_no: str, trade_no: str | None = None) -> Result:
         """Closes a trade that nobody has paid."""
-        return self._call("alipay.trade.close", {"out_trade_no": out_trade_no})
+        return self._call("alipay.trade.close", {"out_trade_no": out_trade_no}, trade_no)
 
-    def refund(self, out_trade_no: str, out_request_no: str, amount_fen: int, reason: str) -> Result:
+    def refund(
+        self, out_trade_no: str, out_request_no: str, amount_fen: int, reason: str, trade_no: str | None = None
+    ) -> Result:
         """Sends money back. A retry must repeat number and amount; `fields["fund_change"] == "Y"`: it moved."""
         bill = {
             "out_trade_no": out_trade_no,
@@ -116,42 +125,53 @@ class Alipay:
             "refund_amount": money.yuan(amount_fen),
             "refund_reason": reason[:256] or "refund",
         }
-        return self._call("alipay.trade.refund", bill)
+        return self._call("alipay.trade.refund", bill, trade_no)
 
-    def refund_query(self, out_trade_no: str, out_request_no: str) -> Result:
-        """Whether that refund has moved money: `fields["refund_status"] == "REFUND_SUCCESS"`."""
+    def refund_query(self, out_trade_no: str, out_request_no: str, trade_no: str | None = None) -> Result:
+        """Whether that refund has moved money; `refunded_fen` reads the fields."""
         bill = {"out_trade_no": out_trade_no, "out_request_no": out_request_no}
-        return self._call("alipay.trade.fastpay.refund.query", bill)
+        return self._call("alipay.trade.fastpay.refund.query", bill, trade_no)
 
     def bill_url(self, day: date) -> Result:
         """Where the bill of that Beijing day lies for 30 seconds: `fields["bill_download_url"]`; `bill` reads it."""
         bill = {"bill_type": "trade", "bill_date": day.isoformat()}
         return self._call("alipay.data.dataservice.bill.downloadurl.query", bill)
 
-    def _call(self, method: str, bill: dict[str, str]) -> Result:
+    def _call(self, method: str, bill: dict[str, str], trade_no: str | None = None) -> Result:
         if not self._gate.enter():
             return Unknown("not asked: Alipay does not answer, or too many ask")
         try:
             fields = self._wire.call(method, bill)
+        except Unsigned as error:
+            result: Result = Unknown(str(error), error.named)
+            self._gate.answered(method, "unsigned", failed=False)
         except NoAnswer as error:
-            result: Result = Unknown(str(error))
+            result = Unknown(str(error))
             self._gate.answered(method, "no_answer", failed=True)
         else:
-            result = _result(fields)
+            result = _result(method, bill | ({"trade_no": trade_no} if trade_no else {}), fields)
             self._gate.answered(method, type(result).__name__.lower(), failed=False)
         number = bill.get("out_request_no") or bill.get("out_trade_no") or bill.get("bill_date")
         log.info("alipay_call", method=method, number=number, result=type(result).__name__, why=_why(result))
         return result
 
 
-def _result(fields: dict[str, Any]) -> Result:
-    code = str(fields.get("code"))
-    sub_code = str(fields.get("sub_code", "")).removeprefix("ACQ.").removeprefix("AQC.")
+def _result(method: str, asked: dict[str, str], fields: dict[str, Any]) -> Result:
+    code = _printable(fields.get("code"))
+    sub_code = _printable(fields.get("sub_code")).removeprefix("ACQ.").removeprefix("AQC.")
+    if fault := answers.fault(method, asked, fields, done=code == "10000"):
+        return Unknown(f"Alipay's answer does not fit what was asked: {fault}", is_foreign=True)
     if code == "10000":
         return Done(fields)
     if code == "20000" or sub_code in _OPEN_CODES:
         return Unknown(sub_code or code)
-    return Refused(sub_code or code, str(fields.get("sub_msg") or fields.get("msg") or "")[:200])
+    return Refused(sub_code or code, _printable(fields.get("sub_msg") or fields.get("msg")))
+
+
+def _printable(value: object) -> str:
+    """Text for logs and tables, whatever the answer holds there."""
+    text = value[:200] if isinstance(value, str) else ""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _why(result: Result) -> str | None:
@@ -160,25 +180,27 @@ def _why(result: Result) -> str | None:
     return result.code if isinstance(result, Refused) else result.why
 
 
-class ForeignAnswer(CheckoutError):
-    """A signed answer that does not fit what was asked."""
-
-    code = "alipay_foreign"
-
-
 def trade(fields: dict[str, Any]) -> Trade:
-    """The trade of a query's answer. Raises ForeignAnswer when a field is not what the protocol says."""
-    try:
-        sent, status = fields.get("send_pay_date"), str(fields["trade_status"])
-        total_fen = money.fen(str(fields["total_amount"]))
-        return Trade(
-            out_trade_no=str(fields["out_trade_no"]),
-            trade_no=str(fields["trade_no"]),
-            status=status,
-            total_fen=total_fen,
-            created_at=clock.from_beijing(str(sent)) if sent else None,
-            # Alipay closes what was paid only when all of it has gone back.
-            refunded_fen=total_fen if sent and status == "TRADE_CLOSED" else None,
-        )
-    except (KeyError, ValueError) as error:
-        raise ForeignAnswer("the answer to a query lacks what the protocol promises") from error
+    """The trade of a query's answer, whose members were checked."""
+    sent, status, total_fen = fields.get("send_pay_date"), fields["trade_status"], money.fen(fields["total_amount"])
+    return Trade(
+        out_trade_no=fields["out_trade_no"],
+        trade_no=fields["trade_no"],
+        status=status,
+        total_fen=total_fen,
+        created_at=clock.from_beijing(sent) if sent else None,
+        # Alipay closes what was paid only when all of it has gone back.
+        refunded_fen=total_fen if sent and status == "TRADE_CLOSED" else None,
+    )
+
+
+def refunded_fen(answer: Result, out_request_no: str) -> int | None:
+    """How much has gone back under that number, by the answer to a refund query; None: it does not say.
+
+    `REFUND_SUCCESS` says so; an older form has the amount alone. Without number and amount nothing is proven.
+    """
+    fields = answer.fields if isinstance(answer, Done) else {}
+    if fields.get("out_request_no") != out_request_no or "refund_amount" not in fields:
+        return None
+    has_moved = fields.get("refund_status", "REFUND_SUCCESS") == "REFUND_SUCCESS"
+    return (money.fen(fields["refund_amount"]) or None) if has_moved else None

@@ -5,7 +5,7 @@ The overridden names are the SDK's own seams (facts for 3.4.0); the pin in pypro
 
 from __future__ import annotations
 
-import json
+import re
 import time
 from base64 import b64decode
 from typing import Any
@@ -17,6 +17,7 @@ from structlog import get_logger
 from urllib3.exceptions import HTTPError
 
 from checkout import clock
+from checkout.alipay import envelope
 from checkout.alipay.certificates import Trust, Untrusted
 from checkout.alipay.keys import Keys
 from checkout.errors import CheckoutError
@@ -26,6 +27,7 @@ log = get_logger(__name__)
 CONNECT_SECONDS = 3.0
 CALL_SECONDS = 10.0
 LARGEST_ANSWER_BYTES = 1_000_000
+_CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 class NoAnswer(CheckoutError):
@@ -33,6 +35,15 @@ class NoAnswer(CheckoutError):
 
     code = "alipay_unknown"
     retry = True
+
+
+class Unsigned(NoAnswer):
+    """The gateway turns some away at its door without a signature; that may name a wrong setting, never an outcome."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        said = (str(fields.get(name, "")) for name in ("sub_code", "code"))
+        self.named = next((word for word in said if _CODE.fullmatch(word)), "")
+        super().__init__(f"Alipay's answer is not signed ({self.named or 'it names no code'})")
 
 
 class Wire(AliPay):  # type: ignore[misc] # The SDK ships no types.
@@ -69,8 +80,8 @@ class Wire(AliPay):  # type: ignore[misc] # The SDK ships no types.
     def _download(self, serial: str) -> bytes:
         """The certificate; its chain is its proof, so the answer around it needs none."""
         body = self.build_body("alipay.open.app.alipaycert.download", {"alipay_cert_sn": serial})
-        answer = json.loads(self._post(self.sign_data(body)))
-        return b64decode(answer["alipay_open_app_alipaycert_download_response"]["alipay_cert_content"])
+        answer = envelope.opened(self._post(self.sign_data(body)), "alipay_open_app_alipaycert_download_response")
+        return b64decode(answer.fields["alipay_cert_content"])
 
     def build_body(self, method: str, biz_content: dict[str, Any] | None = None, **kwargs: Any) -> dict[str, Any]:
         """The common parameters; the caller may pass `timestamp` to sign the same text again."""
@@ -91,39 +102,17 @@ class Wire(AliPay):  # type: ignore[misc] # The SDK ships no types.
 
     def verified_sync_response(self, data: dict[str, Any], response_type: str) -> dict[str, Any]:
         """The SDK's one way to the network."""
-        raw = self._post(self.sign_data(data))
         try:
-            envelope = json.loads(raw)
-            inner, signature = self._inner(envelope, response_type)
-        except (ValueError, TypeError) as error:
+            answer = envelope.opened(self._post(self.sign_data(data)), response_type)
+        except ValueError as error:
             raise NoAnswer("Alipay's answer is not what the protocol says") from error
-        if signature is None:
-            return self._unsigned(inner)
-        name = response_type if response_type in envelope else "error_response"
-        named = str(envelope["alipay_cert_sn"]) if "alipay_cert_sn" in envelope else None
-        if not self._verify(self._get_string_to_be_signed(raw, name), signature, named):
+        if answer.signature is None:
+            raise Unsigned(answer.fields)
+        if not self._verify(answer.content, answer.signature, answer.serial):
             raise NoAnswer("the signature of Alipay's answer does not hold")
-        if named:
-            self.trust.share(named)
-        return inner
-
-    def _inner(self, envelope: dict[str, Any], response_type: str) -> tuple[dict[str, Any], str | None]:
-        inner = envelope.get(response_type, envelope.get("error_response"))
-        if not isinstance(inner, dict):
-            raise TypeError(response_type)
-        return inner, envelope.get("sign")
-
-    def _unsigned(self, inner: dict[str, Any]) -> dict[str, Any]:
-        """Some refusals at the gateway's door come without signature; only those are heard."""
-        if str(inner.get("code")) in ("40001", "40002", "40003", "40005", "40006", "20001"):
-            return inner
-        raise NoAnswer("Alipay's answer is not signed")
-
-    def _get_string_to_be_signed(self, raw_string: str, response_type: str) -> str:
-        """The text of the inner object exactly as it was sent; the SDK's own count of braces errs inside strings."""
-        start = raw_string.index("{", raw_string.index(f'"{response_type}"'))
-        _, end = json.JSONDecoder().raw_decode(raw_string, start)
-        return raw_string[start:end]
+        if answer.serial:
+            self.trust.share(answer.serial)
+        return answer.fields
 
     def _post(self, body: str) -> str:
         deadline = time.monotonic() + CALL_SECONDS

@@ -1,136 +1,206 @@
-"""Money and orders that need a person, or at least a look: what `checkout stuck` lists."""
+"""Money and orders that need a person, or at least a look: what `checkout stuck` lists, money first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from checkout.audit.alarms import CURES
 from checkout.db import Connection, sql
+from checkout.errors import NotFound
 
-MOST_OF_A_KIND = 100
+PAGE = 100
 
 
 class Matter(NamedTuple):
-    """`subject` is what the matter is about, `detail` what is known, `cure` what a person can do."""
+    """`subject` is what it is about, `of_kind` how many of its kind there are, `cure` what a person can do."""
 
     kind: str
     subject: str
     since: datetime
+    order_id: int | None
+    fen: int | None
     detail: str
+    of_kind: int
     cure: str
 
 
-# Each selects subject, since, detail, from a small table or along an index: looking must not cost what exists.
+_OVERDUE = "see that beat and the workers run (checkout doctor)"
+
+# Each selects subject, since, order, fen and a sentence from a small table or along an index: looking must not cost
+# what exists. They stand in the order in which a person should look.
 _KINDS = {
-    "alarm": (
-        "SELECT kind || ' ' || subject, raised_at, detail::text FROM alarms WHERE resolved_at IS NULL",
-        "compare with Alipay's console",
-    ),
-    "order_parked": (
-        """
-        SELECT a.order_id::text, o.accepted_at, a.error FROM arrivals a JOIN orders o ON o.id = a.order_id
-        WHERE a.error IS NOT NULL
-        """,
-        "mend what the error names, then checkout orders retry ID, or cancel it",
-    ),
-    "order_not_placed": (
-        """
-        SELECT a.order_id::text, o.accepted_at, 'rung again ' || a.rings || ' times'
-        FROM arrivals a JOIN orders o ON o.id = a.order_id
-        WHERE a.error IS NULL AND o.accepted_at < now() - interval '60 seconds'
-        """,
-        "see that workers of the queue orders run (checkout doctor)",
-    ),
     "money_not_kept": (
         """
-        SELECT DISTINCT p.order_id || '-' || p.n, p.paid_at, 'paid ' || p.paid_fen || ' fen, went back '
-            || p.refunded_fen || ', on its way back ' || p.refunding_fen
-        FROM refunds r JOIN payments p ON p.order_id = r.order_id AND p.n = r.n
-        WHERE r.source IN ('late', 'double') AND p.refunded_fen < p.paid_fen
+        SELECT p.order_id || '-' || p.n, p.paid_at, p.order_id, p.paid_fen - p.refunded_fen,
+            yuan(p.paid_fen) || ' yuan came too late or twice for order ' || p.order_id || '; '
+            || yuan(p.refunded_fen) || ' went back, ' || yuan(p.refunding_fen) || ' is on its way'
+        FROM payments p WHERE NOT p.kept AND p.refunded_fen < p.paid_fen
         """,
         "wait for its refund; see checkout payments show ID",
     ),
     "refund_unknown": (
         """
-        SELECT id::text, requested_at, 'order ' || order_id || ', try ' || tries || ': ' || COALESCE(error, '')
-        FROM refunds WHERE next_try_at IS NOT NULL AND status = 'unknown'
+        SELECT r.id::text, r.requested_at, r.order_id, r.amount_fen,
+            'a refund of ' || yuan(r.amount_fen) || ' yuan of order ' || r.order_id
+            || ': Alipay does not say whether it was made (try ' || r.tries || ')'
+        FROM refunds r WHERE r.next_try_at IS NOT NULL AND r.status = 'unknown'
         """,
         "it is asked about again; compare with Alipay's console when it lasts",
     ),
-    "refund_tried_often": (
-        """
-        SELECT id::text, requested_at, 'order ' || order_id || ', try ' || tries || ': ' || COALESCE(error, '')
-        FROM refunds WHERE next_try_at IS NOT NULL AND status = 'requested' AND tries >= 4
-        """,
-        "see the error: the account's balance, the buyer's account",
-    ),
-    "refund_overdue": (
-        """
-        SELECT id::text, requested_at, 'order ' || order_id || ', due ' || next_try_at
-        FROM refunds WHERE next_try_at < now() - interval '60 seconds'
-        """,
-        "see that beat and the workers of the queue alipay run (checkout doctor)",
-    ),
     "refund_failed": (
         """
-        SELECT r.id::text, r.finished_at, 'order ' || r.order_id || ': ' || COALESCE(r.error, '')
+        SELECT r.id::text, r.finished_at, r.order_id, r.amount_fen,
+            'a refund of ' || yuan(r.amount_fen) || ' yuan of order ' || r.order_id
+            || ' was refused: ' || COALESCE(r.error, 'Alipay did not say why')
         FROM refunds r
         WHERE r.status = 'failed' AND r.source = 'operator' AND NOT EXISTS (
             SELECT FROM refunds l WHERE l.order_id = r.order_id AND l.n = r.n AND l.id > r.id AND l.status <> 'failed')
         """,
         "mend what the error names, then checkout refunds create ID, or pay it back elsewhere",
     ),
-    "step_overdue": (
+    "refund_tried_often": (
         """
-        SELECT p.order_id || '-' || p.n, p.due_at, 'the order is ' || o.status
-            || CASE WHEN o.closing_at IS NULL THEN '' ELSE ' and closes' END
-        FROM payments p JOIN orders o ON o.id = p.order_id WHERE p.due_at < now() - interval '60 seconds'
+        SELECT r.id::text, r.requested_at, r.order_id, r.amount_fen,
+            'a refund of ' || yuan(r.amount_fen) || ' yuan of order ' || r.order_id
+            || ' was tried ' || r.tries || ' times: ' || COALESCE(r.error, '')
+        FROM refunds r WHERE r.next_try_at IS NOT NULL AND r.status = 'requested' AND r.tries >= 4
         """,
-        "see that beat and the workers of the queue alipay run (checkout doctor)",
+        "see the error: the account's balance, the buyer's account",
     ),
+    "refund_overdue": (
+        """
+        SELECT r.id::text, r.requested_at, r.order_id, r.amount_fen,
+            'a refund of ' || yuan(r.amount_fen) || ' yuan of order ' || r.order_id
+            || ' was due at ' || r.next_try_at
+        FROM refunds r WHERE r.next_try_at < now() - interval '60 seconds'
+        """,
+        _OVERDUE,
+    ),
+    "bill_differs": (
+        """
+        SELECT d.day || '/' || d.out_trade_no || '/' || d.request_no, d.found_at, NULL::bigint,
+            COALESCE(d.theirs_fen, d.ours_fen),
+            d.kind || ' on the bill of ' || d.day || ': ours ' || COALESCE(yuan(d.ours_fen), 'none') || ', theirs '
+            || COALESCE(yuan(d.theirs_fen), 'none') || '; ' || d.action
+        FROM discrepancies d WHERE d.resolved_at IS NULL AND NOT d.held
+        """,
+        "do what it says, then checkout reconcile the day again",
+    ),
+    **{
+        kind: (
+            f"SELECT subject, raised_at, order_id, fen, says FROM alarms WHERE kind = '{kind}' AND resolved_at IS NULL",
+            cure,
+        )
+        for kind, cure in CURES.items()
+    },
     "outcome_unknown": (
         """
-        SELECT order_id || '-' || n, payable_until, 'asked ' || queries || ' times, Alipay does not say'
-        FROM payments
-        WHERE due_at IS NOT NULL AND status = 'open' AND payable_until < now() - interval '10 minutes'
+        SELECT p.order_id || '-' || p.n, p.payable_until, p.order_id, p.amount_fen,
+            'Alipay was asked ' || p.queries || ' times and does not say whether ' || yuan(p.amount_fen)
+            || ' yuan were paid for order ' || p.order_id
+        FROM payments p
+        WHERE p.due_at IS NOT NULL AND p.status = 'open' AND p.payable_until < now() - interval '10 minutes'
         """,
         "see that Alipay answers (checkout doctor); the order's stock is held until then",
     ),
+    "order_parked": (
+        """
+        SELECT a.order_id::text, o.accepted_at, a.order_id, NULL::bigint,
+            'order ' || a.order_id || ' cannot be placed: ' || a.error
+        FROM arrivals a JOIN orders o ON o.id = a.order_id WHERE a.error IS NOT NULL
+        """,
+        "mend what the error names, then checkout orders retry ID, or cancel it",
+    ),
+    "order_not_placed": (
+        """
+        SELECT a.order_id::text, o.accepted_at, a.order_id, NULL::bigint,
+            'order ' || a.order_id || ' waits to be placed, and was rung again ' || a.rings || ' times'
+        FROM arrivals a JOIN orders o ON o.id = a.order_id
+        WHERE a.error IS NULL AND o.accepted_at < now() - interval '60 seconds'
+        """,
+        "see that workers of the queue orders run (checkout doctor)",
+    ),
+    "step_overdue": (
+        """
+        SELECT p.order_id || '-' || p.n, p.due_at, p.order_id, p.amount_fen,
+            'nobody has looked at order ' || p.order_id || ', which is ' || o.status
+            || CASE WHEN o.closing_at IS NULL THEN '' ELSE ' and closes' END
+        FROM payments p JOIN orders o ON o.id = p.order_id
+        WHERE p.due_at < now() - interval '60 seconds'
+            AND COALESCE(p.leased_until < now() - interval '60 seconds', true)
+        """,
+        _OVERDUE,
+    ),
+    "forgotten": (
+        """
+        SELECT p.order_id || '-' || p.n, p.created_at, p.order_id, p.amount_fen,
+            'nobody will ever ask about ' || yuan(p.amount_fen) || ' yuan of order ' || p.order_id
+        FROM payments p WHERE p.status = 'open' AND p.due_at IS NULL
+        UNION ALL
+        SELECT r.id::text, r.requested_at, r.order_id, r.amount_fen,
+            'nobody will ever send a refund of ' || yuan(r.amount_fen) || ' yuan of order ' || r.order_id
+        FROM refunds r WHERE r.finished_at IS NULL AND r.next_try_at IS NULL
+        """,
+        "somebody wrote into the tables: see checkout audit, and set when it is due",
+    ),
     "notify_not_applied": (
         """
-        SELECT id::text, received_at, out_trade_no FROM notifies
-        WHERE applied_at IS NULL AND received_at < now() - interval '60 seconds'
+        SELECT id::text, received_at, NULL::bigint, NULL::bigint,
+            'what Alipay told of ' || out_trade_no || ' is not applied'
+        FROM notifies WHERE applied_at IS NULL AND received_at < now() - interval '60 seconds'
         """,
         "see that workers of the queue orders run (checkout doctor)",
     ),
     "events_not_sent": (
         """
-        SELECT 'event ' || id, at, 'the oldest that has not left' FROM events
+        SELECT id::text, at, NULL::bigint, NULL::bigint, 'this and later events have not left'
+        FROM events
         WHERE id = (SELECT min(id) FROM events WHERE id > (SELECT published FROM relay))
             AND at < now() - interval '60 seconds'
         """,
         "see that the event broker answers and beat runs (checkout doctor)",
     ),
-    "bill_differs": (
-        """
-        SELECT day || ' ' || out_trade_no || ' ' || request_no, found_at,
-            kind || ', ours ' || COALESCE(ours_fen::text, 'none') || ' fen, theirs '
-                || COALESCE(theirs_fen::text, 'none') || ' fen: ' || action
-        FROM discrepancies WHERE resolved_at IS NULL AND NOT held
-        """,
-        "do what it says, then checkout reconcile the day again",
-    ),
 }
+# What a person has settled stays away until it begins anew.
+_ALL = " UNION ALL ".join(
+    f"SELECT {rank}, CAST('{kind}' AS text), * FROM ({query}) AS m (subject, since, order_id, fen, says)"
+    for rank, (kind, (query, _)) in enumerate(_KINDS.items())
+)
+_OPEN = f"""
+    FROM ({_ALL}) AS matter (rank, kind, subject, since, order_id, fen, says)
+    WHERE NOT EXISTS (SELECT FROM resolutions r
+        WHERE r.kind = matter.kind AND r.subject = matter.subject AND r.resolved_at >= matter.since)
+"""
+_FIND = sql(f"""
+    SELECT kind, subject, since, order_id, fen, says, count(*) OVER (PARTITION BY kind) {_OPEN}
+        AND (:kind = '' OR kind = :kind)
+    ORDER BY rank, fen DESC NULLS LAST, since, subject LIMIT :limit OFFSET :skip
+""")
+_COUNT = sql(f"SELECT kind, count(*) AS matters {_OPEN} GROUP BY rank, kind ORDER BY rank")
+_ONE = sql(f"SELECT since {_OPEN} AND kind = :kind AND subject = :subject")
+_RESOLVE = sql("""
+    INSERT INTO resolutions (kind, subject, note) VALUES (:kind, :subject, :note)
+    ON CONFLICT (kind, subject) DO UPDATE SET note = excluded.note, resolved_at = now()
+""")
 
 
-def find(connection: Connection) -> list[Matter]:
-    """All matters, kind by kind, the oldest first; `MOST_OF_A_KIND` of each at the most."""
-    return [matter for kind in _KINDS for matter in _of(connection, kind)]
+def find(connection: Connection, kind: str = "", page: int = 1) -> list[Matter]:
+    """A page of the matters, of one kind or of all: money first, the largest amounts before small ones."""
+    rows = connection.execute(_FIND, {"kind": kind, "limit": PAGE, "skip": (page - 1) * PAGE})
+    return [Matter(*(*row, _KINDS[row.kind][1])) for row in rows]
 
 
-def _of(connection: Connection, kind: str) -> Iterator[Matter]:
-    query, cure = _KINDS[kind]
-    ordered = sql(f"SELECT * FROM ({query}) AS matter (subject, since, detail) ORDER BY since LIMIT {MOST_OF_A_KIND}")  # noqa: S608 - ours
-    for row in connection.execute(ordered):
-        yield Matter(kind, row.subject, row.since, row.detail, cure)
+def count(connection: Connection) -> dict[str, int]:
+    """How many matters there are of each kind that has any."""
+    return {row.kind: row.matters for row in connection.execute(_COUNT)}
+
+
+def resolve(connection: Connection, kind: str, subject: str, note: str) -> None:
+    """A person has settled it, and says how. Raises NotFound for what does not stand there."""
+    if connection.execute(_ONE, {"kind": kind, "subject": subject}).first() is None:
+        raise NotFound(f"there is no {kind} about {subject}")
+    connection.execute(_RESOLVE, {"kind": kind, "subject": subject, "note": note})
+
+
+KINDS = tuple(_KINDS)

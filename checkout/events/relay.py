@@ -29,7 +29,10 @@ _RELEASE = sql("UPDATE relay SET leased_until = '-infinity' WHERE holder = CAST(
 _DRAWN = sql("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM events_id_seq")
 _NEXT_XID = sql("SELECT pg_current_xact_id()::text::bigint")
 _OLDEST_XID = sql("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-_PUBLISHED = sql("UPDATE relay SET published = :id WHERE holder = CAST(:holder AS uuid) RETURNING published")
+_PUBLISHED = sql("""
+    UPDATE relay SET published = :id, sent_until = GREATEST(sent_until, CAST(:latest AS timestamptz))
+    WHERE holder = CAST(:holder AS uuid) RETURNING published
+""")
 
 
 class Relay:
@@ -75,7 +78,7 @@ class Relay:
             batch = log.between(connection, self._published, self._fence, MOST_EVENTS)
         if batch:
             self._publish(batch)
-        self._advance(batch[-1].id if len(batch) == MOST_EVENTS else self._fence)
+        self._advance(batch[-1].id if len(batch) == MOST_EVENTS else self._fence, batch)
         return len(batch)
 
     def _lease(self) -> bool:
@@ -95,9 +98,11 @@ class Relay:
         with transaction(self._engine) as connection:
             connection.execute(_RELEASE, {"holder": self._holder})
 
-    def _advance(self, event_id: int) -> None:
+    def _advance(self, event_id: int, sent: Sequence[Logged]) -> None:
+        latest = max((event.at for event in sent), default=None)
         with transaction(self._engine) as connection:
-            kept = connection.execute(_PUBLISHED, {"id": event_id, "holder": self._holder}).scalar()
+            values = {"id": event_id, "latest": latest, "holder": self._holder}
+            kept = connection.execute(_PUBLISHED, values).scalar()
         if kept is None:
             self._leased_until = 0  # Another relay took over while this one was away.
         self._published = event_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from hashlib import blake2b
+from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
@@ -45,14 +45,14 @@ class Request(msgspec.Struct, frozen=True):
     @property
     def digest(self) -> str:
         """What makes the key this user's."""
-        return _hash(str(self.user_id).encode() + b"\0" + self.key.encode())
+        return digest(self.user_id, self.key)
 
     @property
     def fingerprint(self) -> str:
         """What makes it the same request; a cart's content is not part of it, that it comes from the cart is."""
         lines = () if self.from_cart else self.lines
         said = (lines, self.from_cart, self.pay_method, self.address, self.remark, self.expected_total_fen)
-        return _hash(msgspec.json.encode(said))
+        return digest(msgspec.json.encode(said).decode())
 
 
 class Accepted(NamedTuple):
@@ -75,8 +75,9 @@ class Hint(NamedTuple):
     terms: Terms
 
 
-def _hash(content: bytes) -> str:
-    return blake2b(content, digest_size=16).hexdigest()
+def digest(*parts: object) -> str:
+    """16 bytes in hex that stand for these parts, for a uuid column; the audit derives them again in SQL."""
+    return sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 # One lock per key for all day partitions together; sorted, so that two batches never wait in a ring. The look-up
@@ -91,12 +92,12 @@ _KNOWN = sql("""
 _INSERT = sql("""
     WITH asked AS MATERIALIZED (
         SELECT nextval('orders_id_seq') AS id, a.* FROM unnest(
-            CAST(:digests AS uuid[]), CAST(:fingerprints AS uuid[]), CAST(:user_ids AS bigint[]),
+            CAST(:digests AS uuid[]), CAST(:fingerprints AS uuid[]), CAST(:keys AS text[]), CAST(:user_ids AS bigint[]),
             CAST(:sku_ids AS text[]), CAST(:quantities AS text[]), CAST(:from_cart AS bool[]),
             CAST(:pay_methods AS pay_method[]), CAST(:recipients AS text[]), CAST(:phones AS text[]),
             CAST(:regions AS text[]), CAST(:details AS text[]), CAST(:remarks AS text[]), CAST(:expected AS bigint[]),
             CAST(:statuses AS order_status[]), CAST(:reasons AS text[]), CAST(:shortages AS text[])
-        ) AS a (digest, fingerprint, user_id, sku_ids, quantities, from_cart, pay_method, recipient, phone, region,
+        ) AS a (digest, fingerprint, key, user_id, sku_ids, quantities, from_cart, pay_method, recipient, phone, region,
             detail, remark, expected_total_fen, status, reason, shortages)
     ), kept AS (
         INSERT INTO orders (id, user_id, sku_ids, quantities, from_cart, pay_method, recipient, phone, region, detail,
@@ -106,7 +107,7 @@ _INSERT = sql("""
             remark, expected_total_fen, status, reason, shortages::jsonb, CASE status WHEN 'accepted' THEN 1 ELSE 2 END
         FROM asked
     ), keyed AS (
-        INSERT INTO order_keys (digest, fingerprint, order_id) SELECT digest, fingerprint, id FROM asked
+        INSERT INTO order_keys (digest, fingerprint, key, order_id) SELECT digest, fingerprint, key, id FROM asked
     ), queued AS (
         INSERT INTO arrivals (order_id) SELECT id FROM asked WHERE status = 'accepted'
     )
@@ -181,7 +182,17 @@ def _insert(
     if not fresh:
         return {}
     names = (
-        *("digests", "fingerprints", "user_ids", "sku_ids", "quantities", "from_cart", "pay_methods", "recipients"),
+        *(
+            "digests",
+            "fingerprints",
+            "keys",
+            "user_ids",
+            "sku_ids",
+            "quantities",
+            "from_cart",
+            "pay_methods",
+            "recipients",
+        ),
         *("phones", "regions", "details", "remarks", "expected", "statuses", "reasons", "shortages"),
     )
     rows = (_row(*row, refusal) for row, refusal in zip(fresh, refusals, strict=True))
@@ -198,11 +209,11 @@ def _insert(
     return answers
 
 
-def _row(digest: str, fingerprint: str, request: Request, refusal: Refusal | None) -> tuple[object, ...]:
+def _row(hashed: str, fingerprint: str, request: Request, refusal: Refusal | None) -> tuple[object, ...]:
     sku_ids, quantities = zip(*request.lines, strict=True)
     address = request.address
     return (
-        *(digest, fingerprint, request.user_id, array(sku_ids), array(quantities), request.from_cart),
+        *(hashed, fingerprint, request.key, request.user_id, array(sku_ids), array(quantities), request.from_cart),
         *(request.pay_method, address.recipient, address.phone, address.region, address.detail),
         *(request.remark, request.expected_total_fen, "rejected" if refusal else "accepted"),
         *((refusal.reason, msgspec.json.encode(refusal.shortages).decode()) if refusal else (None, None)),

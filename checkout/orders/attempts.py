@@ -1,10 +1,11 @@
-"""Attempts to collect: their numbers, and the small steps that every path shares."""
+"""Attempts to collect: their numbers, and how each of them ends without money."""
 
 from __future__ import annotations
 
 import secrets
 from datetime import datetime
 
+from checkout.orders import schedule
 from checkout.orders.ledger import Ledger, Order, Payment
 
 
@@ -19,20 +20,5 @@ def close(ledger: Ledger, order: Order, payment: Payment, evidence: str) -> None
     payment.status = "closed"
     payment.evidence = evidence
     payment.closed_at = ledger.now
-    # While its order still waits for money, the order's deadline hangs on this row.
-    waits = order.status == "awaiting_payment" and order.closing_at is None
-    payment.due_at = order.pay_before if waits else None
+    schedule.plan(ledger, order, payment)
     ledger.record_payment(order, payment, "payment.closed")
-
-
-def look_now(ledger: Ledger, order: Order, payment: Payment) -> None:
-    """Makes the attempt due, for whoever asks Alipay next."""
-    payment.due_at = ledger.now
-    ledger.touch(order, payment)
-
-
-def forget(ledger: Ledger, order: Order, payment: Payment) -> None:
-    """Nobody has to look at the attempt again."""
-    if payment.due_at is not None:
-        payment.due_at = None
-        ledger.touch(order, payment)

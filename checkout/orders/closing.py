@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from checkout.db import Connection, command, sql
 from checkout.errors import NotCancellable, NotFound
-from checkout.orders import attempts
-from checkout.orders.ledger import Ledger, Order, Payment
+from checkout.orders import attempts, schedule
+from checkout.orders.ledger import Ledger, Order
 
 _FORGET_ARRIVAL = command("DELETE FROM arrivals WHERE order_id = :id")
 
@@ -29,7 +29,7 @@ def expire(connection: Connection, limit: int) -> tuple[list[str], list[tuple[in
     for order in ledger.orders.values():
         # Read again under the lock: the scan's snapshot may be older than the last change.
         late = order.pay_before is not None and order.pay_before <= ledger.now
-        if late and order.status == "awaiting_payment" and order.closing_at is None:
+        if late and order.waits_for_money:
             begin(ledger, order)
             ledger.change(order)
     asked = [payment.id for order in ledger.orders.values() for payment in order.payments if payment.status == "open"]
@@ -61,14 +61,19 @@ def cancel(connection: Connection, order_id: int, user_id: int | None) -> tuple[
 def begin(ledger: Ledger, order: Order) -> None:
     """From here on no attempt is made; each open one is due for its last query and its close."""
     order.closing_at = ledger.now
-    for payment in order.payments:
-        if payment.status == "open" and payment.offered_at is None:
-            attempts.close(ledger, order, payment, "never_offered")
-        elif payment.status == "open":
-            attempts.look_now(ledger, order, payment)
-        else:
-            attempts.forget(ledger, order, payment)
+    end_attempts(ledger, order)
     settle(ledger, order)
+
+
+def end_attempts(ledger: Ledger, order: Order) -> None:
+    """The order needs no more money: its open attempts are to be closed at Alipay before they bring any."""
+    for payment in order.payments:
+        if payment.status != "open":
+            schedule.plan(ledger, order, payment)
+        elif payment.offered_at is None:
+            attempts.close(ledger, order, payment, "never_offered")
+        else:
+            schedule.look_now(ledger, order, payment)
 
 
 def settle(ledger: Ledger, order: Order) -> None:
@@ -82,17 +87,6 @@ def settle(ledger: Ledger, order: Order) -> None:
         _shut(ledger, order, "expired")
     else:
         ledger.change(order)
-
-
-def close_other_attempts(ledger: Ledger, order: Order, paid: Payment) -> None:
-    """One attempt was paid: the others are to be closed at Alipay before they bring money too."""
-    for payment in order.payments:
-        if payment is paid or payment.status != "open":
-            attempts.forget(ledger, order, payment)
-        elif payment.offered_at is None:
-            attempts.close(ledger, order, payment, "never_offered")
-        else:
-            attempts.look_now(ledger, order, payment)
 
 
 def _shut(ledger: Ledger, order: Order, reason: str) -> None:

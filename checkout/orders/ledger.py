@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from checkout import money
+from checkout.audit import alarms
 from checkout.columns import Columns
 from checkout.db import Connection, array, command, sql
 from checkout.events import log
@@ -81,6 +82,11 @@ class Order:
     def kept(self) -> Payment | None:
         """The attempt whose money pays for the order."""
         return next((payment for payment in self.payments if payment.kept), None)
+
+    @property
+    def waits_for_money(self) -> bool:
+        """Whether an attempt may still be made; its time may be over without anybody having noticed."""
+        return self.status == "awaiting_payment" and self.closing_at is None
 
     @property
     def holds_unpaid(self) -> bool:
@@ -175,7 +181,7 @@ class Ledger:
         self._added: dict[str, Payment] = {}
         self._events: list[Event] = []
         self._returning: list[Order] = []
-        self._wanting: list[tuple[Order, Callable[[bool], bool]]] = []
+        self._movement: Movement | None = None  # None: the units are not locked yet
 
     def record(self, order: Order, topic: str, **data: Any) -> None:
         """Notes a change of the order and its event; the status in the event is what the order has at `save`."""
@@ -212,20 +218,32 @@ class Ledger:
         order.stock = "returned"
         self._returning.append(order)
 
-    def take_again(self, order: Order, decide: Callable[[bool], bool]) -> None:
-        """Has `decide` hear at `save`, under the SKUs' locks, whether the order's units are there; True takes them."""
-        self._wanting.append((order, decide))
+    def take_again(self, orders: Sequence[Order]) -> set[int]:
+        """Takes the units of closed orders once more, where all of an order's are there; returns those orders' ids.
+
+        Asked at most once, when nothing else is decided any more: it locks all units that move, in one order.
+        """
+        left, lines = self._lock_units(orders)
+        taken: set[int] = set()
+        for order in orders:
+            if all(left[row.sku_id] >= row.quantity for row in lines[order.id]):
+                self._move(left, lines[order.id], 1)
+                taken.add(order.id)
+        return taken
 
     def save(self) -> list[tuple[int, int]]:
         """Writes everything; returns (order id, version) of what changed, for the wake-up after the commit."""
-        self._lock_users()
-        moved = self._move_stock()
+        if self._movement is None:
+            self._lock_units([])
+        moved = units.move(self.connection, self._movement or Movement())
         self._free_users()
         changed = [order for order in self.orders.values() if order.version != self._before[order.id]]
         if changed:
             self.connection.execute(_UPDATE_ORDERS, _CHANGED_ORDER.of(changed))
         if self._touched:
             self.connection.execute(_UPDATE_PAYMENTS, _CHANGED_PAYMENT.of(list(self._touched.values())))
+        if ended := [payment.out_trade_no for payment in self._touched.values() if payment.status != "open"]:
+            alarms.settle(self.connection, ended)
         if self._added:
             self.connection.execute(_ADD_PAYMENTS, _NEW_PAYMENT.of(list(self._added.values())))
         log.append(self.connection, [*self._events, *moved])
@@ -237,39 +255,33 @@ class Ledger:
             holds[order.user_id] += order.holds_unpaid - (order.id in self._holding)
         return Counter({user_id: delta for user_id, delta in holds.items() if delta})
 
-    def _lock_users(self) -> None:
+    def _lock_units(self, wanting: Sequence[Order]) -> tuple[Counter[str], dict[int, list[Any]]]:
+        """Users, then the units that go back and those that are wanted; what is left when the former are back."""
         # Holds only shrink after this: a reinstated order is paid, so it never counts.
         if holds := self._holds():
             self.connection.execute(_LOCK_USERS, {"ids": array(holds)})
+        self._movement, left = Movement(), Counter[str]()
+        lines: dict[int, list[Any]] = {order.id: [] for order in (*self._returning, *wanting)}
+        if lines:
+            for row in self.connection.execute(_LINES, {"ids": array(lines)}):
+                lines[row.order_id].append(row)
+            skus = units.lock(self.connection, sorted({row.sku_id for rows in lines.values() for row in rows}))
+            left.update({sku.id: sku.stock for sku in skus.values()})
+        for order in self._returning:
+            self._move(left, lines[order.id], -1)
+        return left, lines
+
+    def _move(self, left: Counter[str], lines: Sequence[Any], sign: int) -> None:
+        for row in lines:
+            left[row.sku_id] -= sign * row.quantity
+            if self._movement is not None:
+                self._movement.add(row.sku_id, row.spu_id, sign * row.quantity)
 
     def _free_users(self) -> None:
         if holds := self._holds():
             self.connection.execute(_FREE_USERS, {"ids": array(holds), "deltas": array(holds.values())})
 
-    def _move_stock(self) -> list[Event]:
-        moving = [*self._returning, *(order for order, _ in self._wanting)]
-        if not moving:
-            return []
-        lines: dict[int, list[Any]] = {order.id: [] for order in moving}
-        for row in self.connection.execute(_LINES, {"ids": array(lines)}):
-            lines[row.order_id].append(row)
-        skus = units.lock(self.connection, sorted({row.sku_id for rows in lines.values() for row in rows}))
-        left = Counter({sku.id: sku.stock for sku in skus.values()})
-        movement = Movement()
-        for order in self._returning:
-            _shift(movement, left, lines[order.id], -1)
-        for order, decide in self._wanting:
-            if decide(all(left[row.sku_id] >= row.quantity for row in lines[order.id])):
-                _shift(movement, left, lines[order.id], 1)
-        return units.move(self.connection, movement)
-
 
 def attempts_of(connection: Connection, order_id: int) -> list[Payment]:
     """The order's attempts, oldest first, without locks: to show them."""
     return list(itertools.starmap(Payment, connection.execute(_READ_PAYMENTS, {"ids": array([order_id])})))
-
-
-def _shift(movement: Movement, left: Counter[str], rows: Sequence[Any], sign: int) -> None:
-    for row in rows:
-        movement.add(row.sku_id, row.spu_id, sign * row.quantity)
-        left[row.sku_id] -= sign * row.quantity

@@ -17,6 +17,8 @@ def ship(connection: Connection, order_id: int) -> list[tuple[int, int]]:
         return []
     if order.status != "awaiting_shipment":
         raise NotShippable(f"the order is {order.status}")
+    if order.kept is not None and order.kept.left_fen == 0:
+        raise NotShippable("all of its money is on its way back")
     order.status, order.stock, order.shipped_at = "shipped", "left", ledger.now
     ledger.record(order, "order.shipped")
     return ledger.save()

@@ -8,11 +8,12 @@ import msgspec
 from sqlalchemy.exc import DBAPIError
 from structlog import get_logger
 
-from checkout import db
+from checkout import db, money
 from checkout.alipay import notify
 from checkout.alipay.notify import Notify
 from checkout.alipay.trade import Trade
 from checkout.audit import alarms
+from checkout.audit.alarms import Alarm
 from checkout.db import Connection, Engine, array, command, sql, transaction
 from checkout.payments import queries, trades
 from checkout.payments.trades import Applied, Rules
@@ -27,7 +28,7 @@ _STORE = sql("""
     ON CONFLICT (fact) DO NOTHING RETURNING id
 """)
 _EXPECTED = sql("""
-    SELECT out_trade_no, amount_fen FROM payments WHERE out_trade_no = ANY(CAST(:numbers AS text[]))
+    SELECT out_trade_no, order_id, amount_fen FROM payments WHERE out_trade_no = ANY(CAST(:numbers AS text[]))
 """)
 _CLAIM = sql("""
     SELECT id, params FROM notifies
@@ -52,6 +53,7 @@ _ALARMS = {
     "unknown_payment": "notify_of_unknown_payment",
     "amount_differs": "notify_amount_differs",
     "too_old": "trade_older_than_attempt",
+    "trade_differs": "trade_differs",
 }
 
 
@@ -61,10 +63,9 @@ def store(connection: Connection, told: Sequence[Notify]) -> tuple[list[int], li
     What Alipay signed but names a payment that is not ours, or another amount, is real money: it raises an alarm and
     is not acknowledged, so that it comes again.
     """
-    expected = dict(
-        tuple(row) for row in connection.execute(_EXPECTED, {"numbers": array(n.trade.out_trade_no for n in told)})
-    )
-    fits = [expected.get(n.trade.out_trade_no) == n.trade.total_fen for n in told]
+    rows = connection.execute(_EXPECTED, {"numbers": array(n.trade.out_trade_no for n in told)})
+    expected = {row.out_trade_no: (row.order_id, row.amount_fen) for row in rows}
+    fits = [expected.get(n.trade.out_trade_no, (0, 0))[1] == n.trade.total_fen for n in told]
     news = {n.fact: n for n, fit in zip(told, fits, strict=True) if fit}
     misfits = {n.trade.out_trade_no: n for n, fit in zip(told, fits, strict=True) if not fit}
     _alarm(connection, [misfits[number] for number in sorted(misfits)], expected)
@@ -78,15 +79,22 @@ def store(connection: Connection, told: Sequence[Notify]) -> tuple[list[int], li
     return list(connection.execute(_STORE, columns).scalars()), fits
 
 
-def _alarm(connection: Connection, misfits: Sequence[Notify], expected: dict[str, int]) -> None:
+def _alarm(connection: Connection, misfits: Sequence[Notify], expected: dict[str, tuple[int, int]]) -> None:
     """All payments first, as whoever applies a notify has them before he raises an alarm."""
     for told in misfits:
         queries.hasten(connection, told.trade.out_trade_no)
     for told in misfits:
-        number = told.trade.out_trade_no
-        kind = "notify_amount_differs" if number in expected else "notify_of_unknown_payment"
-        detail = {"trade_no": told.trade.trade_no, "status": told.trade.status, "total_fen": told.trade.total_fen}
-        alarms.raise_alarm(connection, kind, number, detail | {"expected_fen": expected.get(number)})
+        order_id, amount_fen = expected.get(told.trade.out_trade_no, (None, None))
+        alarms.raise_alarm(connection, _misfit(told.trade, order_id, amount_fen))
+
+
+def _misfit(trade: Trade, order_id: int | None, amount_fen: int | None) -> Alarm:
+    says = f"Alipay tells of {money.yuan(trade.total_fen)} yuan ({trade.status}, trade {trade.trade_no})"
+    if amount_fen is None:
+        says = f"{says} for {trade.out_trade_no}, which is no payment of ours"
+        return Alarm("notify_of_unknown_payment", trade.out_trade_no, says, fen=trade.total_fen)
+    says = f"{says} for order {order_id}, which asks {money.yuan(amount_fen)}"
+    return Alarm("notify_amount_differs", trade.out_trade_no, says, order_id, trade.total_fen)
 
 
 def run(engine: Engine, ids: Sequence[int], rules: Rules) -> list[tuple[int, int]]:
@@ -117,8 +125,9 @@ def _park(connection: Connection, notify_id: int, error: str) -> None:
     """Nobody tries it again: a person has to look, and while its attempt is open Alipay is asked, too."""
     number = connection.execute(_FAILED, {"id": notify_id}).scalar()
     if number is not None:
-        queries.hasten(connection, number)
-        alarms.raise_alarm(connection, "notify_failed", number, {"notify_id": notify_id, "error": error})
+        order_id = queries.hasten(connection, number)
+        says = f"notify {notify_id} about order {order_id} cannot be applied: {error}"
+        alarms.raise_alarm(connection, Alarm("notify_failed", number, says, order_id))
 
 
 def apply(connection: Connection, ids: Sequence[int], rules: Rules) -> Applied:
@@ -126,12 +135,17 @@ def apply(connection: Connection, ids: Sequence[int], rules: Rules) -> Applied:
     rows = connection.execute(_CLAIM, {"ids": array(ids)}).all()
     told: list[Trade] = [notify.trade(row.params) for row in rows]
     applied = trades.apply(connection, told, rules)
-    for row, outcome in zip(rows, applied.outcomes, strict=True):
+    for trade, outcome in zip(told, applied.outcomes, strict=True):
         if outcome in _ALARMS:
-            alarms.raise_alarm(connection, _ALARMS[outcome], row.params["out_trade_no"], row.params)
+            alarms.raise_alarm(connection, _unbelieved(outcome, trade))
     columns = {"ids": array(row.id for row in rows), "outcomes": array(applied.outcomes)}
     connection.execute(_APPLIED, columns)
     return applied
+
+
+def _unbelieved(outcome: str, trade: Trade) -> Alarm:
+    says = f"{money.yuan(trade.total_fen)} yuan ({trade.status}, trade {trade.trade_no}) for {trade.out_trade_no}"
+    return Alarm(_ALARMS[outcome], trade.out_trade_no, f"Alipay tells of {says}: {outcome}", fen=trade.total_fen)
 
 
 def waiting(connection: Connection, older_than_seconds: float, limit: int) -> list[int]:

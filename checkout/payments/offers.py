@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 from checkout.db import Connection, sql
 from checkout.errors import CheckoutError, NotFound, NotPayable
-from checkout.orders import attempts
+from checkout.orders import attempts, schedule
 from checkout.orders.ledger import Ledger, Order, Payment
 
 # Below these, Alipay takes the minimum instead of our time_expire (opendocs: page from 1m, wap and app from 5m).
 _MINIMUM_SECONDS = {"page": 60, "wap": 300, "app": 300, "qr": 60}
 MARGIN_SECONDS = 120
-FIRST_QUERY_SECONDS = 15
 MOST_ATTEMPTS = 50
 
 
@@ -49,7 +48,7 @@ def _answer(ledger: Ledger, asked: Asked, time_scale: float) -> Offer | Checkout
     order = ledger.orders.get(asked.order_id)
     if order is None or order.user_id != asked.user_id:
         return NotFound(f"there is no order {asked.order_id}")
-    if order.status != "awaiting_payment" or order.closing_at or not order.pay_before or order.pay_before <= ledger.now:
+    if not order.waits_for_money or order.pay_before is None or order.pay_before <= ledger.now:
         return NotPayable("the order does not wait for payment, or its time is over")
     live = [payment for payment in order.payments if payment.status == "open" and _is_live(payment, asked.method)]
     if live:
@@ -60,7 +59,7 @@ def _answer(ledger: Ledger, asked: Asked, time_scale: float) -> Offer | Checkout
     payment.method = asked.method
     payment.offered_at = ledger.now
     payment.payable_until = _payable_until(ledger.now, order.pay_before, asked.method, time_scale)
-    payment.due_at = min(ledger.now + timedelta(seconds=FIRST_QUERY_SECONDS / time_scale), order.pay_before)
+    schedule.plan(ledger, order, payment, time_scale)
     ledger.touch(order, payment)
     ledger.change(order)
     return Offer(payment, order.pay_before, is_new=True)

@@ -6,18 +6,19 @@ stays due. Before `payable_until` the answer "no such trade" decides nothing: th
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy.exc import DBAPIError
 from structlog import get_logger
 
-from checkout import db
-from checkout.alipay.client import Alipay, Done, Refused, Result, trade
+from checkout import db, money
+from checkout.alipay.client import Alipay, Done, Refused, Result, Unknown, trade
 from checkout.alipay.trade import Trade
 from checkout.audit import alarms
+from checkout.audit.alarms import Alarm
 from checkout.db import Connection, Engine, command, sql, transaction
-from checkout.orders import attempts, closing
+from checkout.orders import attempts, closing, schedule
 from checkout.orders.ledger import Ledger, Order, Payment
 from checkout.payments import trades
 from checkout.payments.trades import Rules
@@ -26,9 +27,6 @@ log = get_logger(__name__)
 
 LEASE_SECONDS = 60
 SOONEST_SECONDS = 3
-# After each look the next one is further away; the last step repeats. Scaled by the sandbox's time scale.
-LADDER_SECONDS = (15, 30, 60, 120, 300, 600, 1800)
-CLOSING_LADDER_SECONDS = (5, 10, 20, 40, 60)
 
 
 class Due(NamedTuple):
@@ -41,22 +39,22 @@ class Due(NamedTuple):
     claimed_at: datetime | None = None
 
 
-_DUE = sql("""
-    SELECT order_id, n FROM payments
-    WHERE due_at <= now() AND status = 'open' AND offered_at IS NOT NULL ORDER BY due_at LIMIT :limit
-""")
-# The lease is the due time itself: who dies while asking leaves an attempt that is due again.
-_CLAIM = sql("""
+_IS_DUE = """
+    p.due_at <= now() AND (p.leased_until IS NULL OR p.leased_until <= now())
+        AND p.status = 'open' AND p.offered_at IS NOT NULL
+"""
+_DUE = sql(f"SELECT p.order_id, p.n FROM payments p WHERE {_IS_DUE} ORDER BY p.due_at LIMIT :limit")  # noqa: S608 - ours
+_CLAIM = sql(f"""
     WITH due AS (
         SELECT p.order_id, p.n, o.closing_at IS NOT NULL OR o.status <> 'awaiting_payment' AS closing
         FROM payments p JOIN orders o ON o.id = p.order_id
-        WHERE p.due_at <= now() AND p.status = 'open' AND p.offered_at IS NOT NULL
-        ORDER BY p.due_at LIMIT :limit FOR NO KEY UPDATE OF p SKIP LOCKED
+        WHERE {_IS_DUE} ORDER BY p.due_at LIMIT :limit FOR NO KEY UPDATE OF p SKIP LOCKED
     )
-    UPDATE payments p SET due_at = now() + make_interval(secs => :lease), queries = LEAST(p.queries + 1, 30000)
+    UPDATE payments p SET leased_until = now() + make_interval(secs => :lease), queries = LEAST(p.queries + 1, 30000)
     FROM due WHERE p.order_id = due.order_id AND p.n = due.n
     RETURNING p.order_id, p.n, p.out_trade_no, due.closing, now()
-""")
+""")  # noqa: S608 - ours
+_END_LEASE = command("UPDATE payments SET leased_until = NULL WHERE order_id = :order_id AND n = :n")
 _MAKE_DUE = command("""
     UPDATE payments SET due_at = now() + make_interval(secs => :soonest)
     WHERE out_trade_no = :number AND status = 'open' AND offered_at IS NOT NULL
@@ -97,22 +95,19 @@ def ask(engine: Engine, alipay: Alipay, due: Due, rules: Rules, time_scale: floa
         if not db.is_data_fault(error):
             raise
         log.error("answer_refused", out_trade_no=due.out_trade_no, sqlstate=db.sqlstate(error))
+        says = f"the database refuses what Alipay answers about order {due.order_id}: {db.verdict(error)}"
         with transaction(engine) as connection:
-            alarms.raise_alarm(connection, "query_failed", due.out_trade_no, {"error": db.verdict(error)})
+            alarms.raise_alarm(connection, Alarm("query_failed", due.out_trade_no, says, due.order_id))
         return []
 
 
 def _ask(engine: Engine, alipay: Alipay, due: Due, rules: Rules, time_scale: float) -> list[tuple[int, int]]:
     answer = alipay.query(due.out_trade_no)
     wakes = _write(engine, due, answer, rules, time_scale, asked_to_close=False)
-    if due.closing and _waits_for_buyer(answer):
-        answer = alipay.close(due.out_trade_no)
-        wakes = _write(engine, due, answer, rules, time_scale, asked_to_close=True) or wakes
+    if due.closing and isinstance(answer, Done) and answer.fields["trade_status"] == "WAIT_BUYER_PAY":
+        closed = alipay.close(due.out_trade_no, answer.fields["trade_no"])
+        wakes = _write(engine, due, closed, rules, time_scale, asked_to_close=True) or wakes
     return wakes
-
-
-def _waits_for_buyer(answer: Result) -> bool:
-    return isinstance(answer, Done) and answer.fields.get("trade_status") == "WAIT_BUYER_PAY"
 
 
 def _write(
@@ -127,17 +122,34 @@ def _write(
         elif isinstance(answer, Done) and asked_to_close:
             _learn_that_it_closed(ledger, order, payment)
         elif isinstance(answer, Done):
-            _learn_its_state(ledger, order, payment, trade(answer.fields), rules)
+            _learn_its_state(ledger, payment, trade(answer.fields), rules)
+        elif isinstance(answer, Unknown) and answer.is_foreign:
+            _alarm(ledger, payment, "answer_differs", f"Alipay's answer speaks of something else: {answer.why}")
         if payment.status == "open":
-            payment.due_at = _next_look(ledger.now, order, payment, time_scale)
-            ledger.touch(order, payment)
+            schedule.plan(ledger, order, payment, time_scale)
+        connection.execute(_END_LEASE, {"order_id": order.id, "n": payment.n})
         return ledger.save()
 
 
-def _learn_its_state(ledger: Ledger, order: Order, payment: Payment, told: Trade, rules: Rules) -> None:
-    outcome = trades.believe(ledger, order, payment, told, rules)
-    if outcome in ("amount_differs", "too_old"):
-        alarms.raise_alarm(ledger.connection, f"query_{outcome}", payment.out_trade_no, {"trade_no": told.trade_no})
+# What a query found, and we do not believe, is real money all the same.
+_UNBELIEVED = {
+    "amount_differs": ("query_amount_differs", "Alipay knows the trade with another amount"),
+    "too_old": ("query_too_old", "Alipay's trade is older than our attempt"),
+    "trade_differs": ("trade_differs", "the trade pays for another attempt already, or another trade for this one"),
+}
+
+
+def _learn_its_state(ledger: Ledger, payment: Payment, told: Trade, rules: Rules) -> None:
+    [outcome] = trades.believe(ledger, [((payment.order_id, payment.n), told)], rules)
+    if outcome in _UNBELIEVED:
+        kind, why = _UNBELIEVED[outcome]
+        _alarm(ledger, payment, kind, f"{why}: {money.yuan(told.total_fen)} yuan, trade {told.trade_no}")
+
+
+def _alarm(ledger: Ledger, payment: Payment, kind: str, why: str) -> None:
+    says = f"attempt {payment.id} to collect {money.yuan(payment.amount_fen)} yuan: {why}"
+    alarm = Alarm(kind, payment.out_trade_no, says, payment.order_id, payment.amount_fen)
+    alarms.raise_alarm(ledger.connection, alarm)
 
 
 def _learn_that_it_closed(ledger: Ledger, order: Order, payment: Payment) -> None:
@@ -151,13 +163,3 @@ def _learn_that_none_exists(ledger: Ledger, order: Order, payment: Payment, clai
     if payment.status == "open" and claimed_at and payment.payable_until and payment.payable_until <= claimed_at:
         attempts.close(ledger, order, payment, "expired_unborn")
         closing.settle(ledger, order)
-
-
-def _next_look(now: datetime, order: Order, payment: Payment, time_scale: float) -> datetime:
-    is_closing = order.closing_at is not None or order.status != "awaiting_payment"
-    ladder = CLOSING_LADDER_SECONDS if is_closing else LADDER_SECONDS
-    step = now + timedelta(seconds=ladder[min(payment.queries, len(ladder)) - 1] / time_scale)
-    if not is_closing and order.pay_before is not None:
-        return max(now, min(step, order.pay_before))
-    proof = payment.payable_until
-    return min(step, proof) if proof is not None and proof > now else step

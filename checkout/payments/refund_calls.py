@@ -10,11 +10,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from checkout import money
-from checkout.alipay.client import Alipay, Done, Refused, Result, Unknown
+from checkout.alipay.client import Alipay, Done, Refused, Result, Unknown, refunded_fen
 from checkout.audit import alarms
+from checkout.audit.alarms import Alarm
 from checkout.db import Connection, Engine, sql, transaction
 from checkout.orders.ledger import Ledger
 from checkout.payments import refunds
+
+Wakes = list[tuple[int, int]]
 
 LEASE_SECONDS = 60
 GAP_SECONDS = 3  # Alipay's rule for two refunds of one trade (opendocs 02ekfs)
@@ -41,7 +44,7 @@ _DISCORDANT = "DISCORDANT_REPEAT_REQUEST"
 
 
 class Due(NamedTuple):
-    """A refund whose turn it is. `tries` counts this one."""
+    """A refund whose turn it is. `tries` counts this one; `refusal` is what Alipay said to the try before."""
 
     id: int
     order_id: int
@@ -51,13 +54,16 @@ class Due(NamedTuple):
     reason: str
     source: str
     tries: int
+    refusal: str | None
     out_trade_no: str
+    trade_no: str | None
 
 
 _DUE = sql("SELECT id FROM refunds WHERE next_try_at <= now() ORDER BY next_try_at LIMIT :limit")
-_CLAIM = sql("""
+_COLUMNS = "r.id, r.order_id, r.n, r.amount_fen, r.out_request_no, r.reason, r.source, r.tries, r.refusal"
+_CLAIM = sql(f"""
     WITH due AS (
-        SELECT r.id, r.order_id, r.n, p.out_trade_no FROM refunds r JOIN payments p USING (order_id, n)
+        SELECT r.id, r.order_id, r.n, p.out_trade_no, p.trade_no FROM refunds r JOIN payments p USING (order_id, n)
         WHERE r.next_try_at <= now()
             AND COALESCE(p.refund_called_at < now() - make_interval(secs => :gap), true)
         ORDER BY r.next_try_at LIMIT 1 FOR NO KEY UPDATE OF r, p SKIP LOCKED
@@ -66,19 +72,15 @@ _CLAIM = sql("""
     )
     UPDATE refunds r SET next_try_at = now() + make_interval(secs => :lease), tries = LEAST(tries + 1, 30000)
     FROM due WHERE r.id = due.id
-    RETURNING r.id, r.order_id, r.n, r.amount_fen, r.out_request_no, r.reason, r.source, r.tries, due.out_trade_no
-""")
-_BY_NUMBER = sql("""
-    SELECT r.id, r.order_id, r.n, r.amount_fen, r.out_request_no, r.reason, r.source, r.tries, p.out_trade_no
+    RETURNING {_COLUMNS}, due.out_trade_no, due.trade_no
+""")  # noqa: S608 - the names are ours, the values are bound
+_BY_NUMBER = sql(f"""
+    SELECT {_COLUMNS}, p.out_trade_no, p.trade_no
     FROM refunds r JOIN payments p ON p.order_id = r.order_id AND p.n = r.n
     WHERE r.out_request_no = :number AND r.finished_at IS NULL
-""")
-_SETTLE = sql("""
-    UPDATE refunds SET status = CAST(:status AS refund_status), error = :error, next_try_at = NULL, finished_at = now()
-    WHERE id = :id AND finished_at IS NULL RETURNING id
-""")
+""")  # noqa: S608 - as above
 _LATER = sql("""
-    UPDATE refunds SET status = CAST(:status AS refund_status), error = :error,
+    UPDATE refunds SET status = CAST(:status AS refund_status), error = :error, refusal = :refusal,
         next_try_at = now() + make_interval(secs => :seconds)
     WHERE id = :id AND finished_at IS NULL
 """)
@@ -95,41 +97,54 @@ def claim(connection: Connection, time_scale: float) -> Due | None:
     return Due(*row) if row else None
 
 
-def send(engine: Engine, alipay: Alipay, due: Due, time_scale: float) -> list[tuple[int, int]]:
-    """One refund's turn. Returns the changed order's version."""
-    answer = _moved(alipay, due) if due.tries > 1 else None
-    if answer is None:
-        answer = alipay.refund(due.out_trade_no, due.out_request_no, due.amount_fen, due.reason)
-    if isinstance(answer, Done) and _money_moved(answer):
-        return _settle(engine, due, "succeeded", None)
-    if isinstance(answer, Refused) and answer.code in (*_FINAL, _DISCORDANT):
-        return _refused(engine, due, answer)
-    unknown = not isinstance(answer, Refused)
-    _later(engine, due, "unknown" if unknown else "requested", _words(answer), time_scale)
-    return []
+def send(engine: Engine, alipay: Alipay, due: Due, time_scale: float) -> Wakes:
+    """One refund's turn: what was sent before is asked about, the rest is sent. Returns the changed order's version."""
+    answer = _asked(alipay, due) if due.tries > 1 else None
+    if isinstance(answer, Done):
+        return _end(engine, due, "succeeded", None)
+    if isinstance(answer, Unknown):
+        return _later(engine, due, answer, time_scale)
+    if refusal := _words(answer) if answer else due.refusal:
+        return _refused(engine, due, refusal)
+    return _sent(engine, alipay, due, time_scale)
 
 
-def confirm(engine: Engine, alipay: Alipay, out_request_no: str) -> list[tuple[int, int]]:
+def _sent(engine: Engine, alipay: Alipay, due: Due, time_scale: float) -> Wakes:
+    answer = alipay.refund(due.out_trade_no, due.out_request_no, due.amount_fen, due.reason, due.trade_no)
+    has_moved = isinstance(answer, Done) and answer.fields.get("fund_change") == "Y"
+    if isinstance(answer, Done) and has_moved and money.fen(answer.fields["refund_fee"]) < due.amount_fen:
+        answer = Unknown("Alipay says that less went back than was asked for", is_foreign=True)
+    elif has_moved:
+        return _end(engine, due, "succeeded", None)
+    if isinstance(answer, Refused) and answer.code in (*_FINAL, _DISCORDANT) and due.tries == 1:
+        return _refused(engine, due, _words(answer))
+    return _later(engine, due, answer, time_scale)
+
+
+def confirm(engine: Engine, alipay: Alipay, out_request_no: str) -> Wakes:
     """Asks about a refund that Alipay's bill has, whoever's turn it is. Returns the changed order's version."""
     with transaction(engine) as connection:
         row = connection.execute(_BY_NUMBER, {"number": out_request_no}).one_or_none()
     due = Due(*row) if row else None
-    if due and isinstance(_moved(alipay, due), Done):
-        return _settle(engine, due, "succeeded", None)
+    if due and isinstance(_asked(alipay, due), Done):
+        return _end(engine, due, "succeeded", None)
     return []
 
 
-def _moved(alipay: Alipay, due: Due) -> Result | None:
-    """What Alipay says of an earlier try; None: it knows nothing of it, so it may be sent again."""
-    answer = alipay.refund_query(due.out_trade_no, due.out_request_no)
-    if isinstance(answer, Done) and _money_moved(answer):
-        moved = str(answer.fields.get("refund_amount", money.yuan(due.amount_fen)))
-        return answer if money.fen(moved) == due.amount_fen else Refused(_DISCORDANT, f"{moved} went back")
-    return answer if isinstance(answer, Unknown) else None
+def _asked(alipay: Alipay, due: Due) -> Result | None:
+    """What became of an earlier try; None: Alipay knows nothing of it, so it may be sent again."""
+    answer = alipay.refund_query(due.out_trade_no, due.out_request_no, due.trade_no)
+    moved_fen = refunded_fen(answer, due.out_request_no)
+    if moved_fen == due.amount_fen:
+        return answer
+    if moved_fen:
+        return Refused(_DISCORDANT, f"{money.yuan(moved_fen)} went back")
+    knows_nothing = isinstance(answer, Done) or answer == Refused("TRADE_NOT_EXIST", getattr(answer, "message", ""))
+    return None if knows_nothing else _unknown(answer)
 
 
-def _money_moved(answer: Done) -> bool:
-    return answer.fields.get("fund_change") == "Y" or answer.fields.get("refund_status") == "REFUND_SUCCESS"
+def _unknown(answer: Result) -> Unknown:
+    return answer if isinstance(answer, Unknown) else Unknown(_words(answer))
 
 
 def _words(answer: Result) -> str:
@@ -138,36 +153,49 @@ def _words(answer: Result) -> str:
     return answer.why if isinstance(answer, Unknown) else "accepted, but the money has not moved yet"
 
 
-def _refused(engine: Engine, due: Due, answer: Refused) -> list[tuple[int, int]]:
-    if answer.code == "TRADE_HAS_CLOSE":  # Nothing is left there: it went back by Alipay's own console.
-        return _settle(engine, due, "failed", _words(answer), went_back_elsewhere=True)
-    if due.source == "operator" and answer.code != _DISCORDANT:
-        return _settle(engine, due, "failed", _words(answer))
+def _refused(engine: Engine, due: Due, refusal: str) -> Wakes:
+    """It was never made: an operator's has failed, what the shop may not keep is tried again and needs a person."""
+    code = refusal.partition(":")[0]
+    if code == "TRADE_HAS_CLOSE":  # Nothing is left there: it went back by Alipay's own console.
+        return _end(engine, due, "failed", refusal, went_back_elsewhere=True)
+    if due.source == "operator" and code != _DISCORDANT:
+        return _end(engine, due, "failed", refusal)
+    says = f"Alipay refuses to send {money.yuan(due.amount_fen)} yuan of order {due.order_id} back: {refusal}"
     with transaction(engine) as connection:
-        alarms.raise_alarm(
-            connection, "refund_refused", due.out_request_no, {"order_id": due.order_id, "code": answer.code}
-        )
-        connection.execute(_LATER, {"id": due.id, "status": "requested", "error": _words(answer), "seconds": 3600})
+        alarms.raise_alarm(connection, Alarm("refund_refused", due.out_request_no, says, due.order_id, due.amount_fen))
+        values = {"id": due.id, "status": "requested", "error": refusal, "refusal": None, "seconds": 3600}
+        connection.execute(_LATER, values)
     return []
 
 
-def _later(engine: Engine, due: Due, status: str, error: str, time_scale: float) -> None:
-    seconds = LADDER_SECONDS[min(due.tries, len(LADDER_SECONDS)) - 1] / time_scale
+def _later(engine: Engine, due: Due, answer: Result, time_scale: float) -> Wakes:
+    """Its outcome is open, or a later try was refused: whether an earlier one moved the money is asked first."""
+    is_final = isinstance(answer, Refused) and answer.code in (*_FINAL, _DISCORDANT)
+    step = LADDER_SECONDS[min(due.tries, len(LADDER_SECONDS)) - 1] / time_scale
+    values = {
+        "id": due.id,
+        "status": "requested" if isinstance(answer, Refused) and not is_final else "unknown",
+        "error": _words(answer)[:500],
+        "refusal": _words(answer)[:500] if is_final else due.refusal,
+        "seconds": step,
+    }
     with transaction(engine) as connection:
-        connection.execute(_LATER, {"id": due.id, "status": status, "error": error[:500], "seconds": seconds})
+        connection.execute(_LATER, values)
+        if isinstance(answer, Unknown) and answer.is_foreign:
+            says = f"Alipay's answer about a refund of order {due.order_id} speaks of something else: {answer.why}"
+            alarm = Alarm("answer_differs", due.out_request_no, says, due.order_id, due.amount_fen)
+            alarms.raise_alarm(connection, alarm)
+    return []
 
 
-def _settle(
-    engine: Engine, due: Due, status: str, error: str | None, *, went_back_elsewhere: bool = False
-) -> list[tuple[int, int]]:
+def _end(engine: Engine, due: Due, status: str, error: str | None, *, went_back_elsewhere: bool = False) -> Wakes:
     with transaction(engine) as connection:
         ledger = Ledger(connection, [due.order_id])
         order = ledger.orders[due.order_id]
         payment = order.payments[due.n - 1]
-        if connection.execute(_SETTLE, {"id": due.id, "status": status, "error": error}).one_or_none() is None:
+        refund = next((one for one in refunds.pending(ledger, payment) if one.id == due.id), None)
+        if refund is None or not refunds.end(ledger, order, payment, refund, status, error):
             return []
-        alarms.resolve(connection, due.out_request_no)
-        refunds.finish(ledger, order, payment, due.id, due.amount_fen, status, due.source)
         if went_back_elsewhere:
             refunds.record_external(ledger, order, payment, payment.left_fen)
         return ledger.save()

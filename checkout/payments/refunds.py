@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from hashlib import blake2b
 from typing import NamedTuple
-from uuid import UUID
 
 from checkout import money
+from checkout.audit import alarms
 from checkout.db import Connection, sql
 from checkout.errors import KeyReused, NotFound, NotRefundable, RefundExceedsPaid
-from checkout.orders import closing
+from checkout.orders import acceptance, closing
 from checkout.orders.ledger import Ledger, Order, Payment
 
 
@@ -39,13 +39,20 @@ _COLUMNS = """id, order_id, n, status, source, amount_fen, tries, requested_at, 
     error"""
 
 _INSERT = sql(f"""
-    INSERT INTO refunds (order_id, n, status, source, amount_fen, out_request_no, reason, digest, fingerprint,
+    INSERT INTO refunds (order_id, n, status, source, amount_fen, out_request_no, reason, digest, fingerprint, key,
         next_try_at, finished_at)
     VALUES (:order_id, :n, CAST(:status AS refund_status), :source, :amount_fen, :out_request_no, :reason,
-        :digest, :fingerprint, CASE WHEN :status = 'requested' THEN now() END,
+        :digest, :fingerprint, :key, CASE WHEN :status = 'requested' THEN now() END,
         CASE WHEN :status = 'succeeded' THEN now() END)
     RETURNING {_COLUMNS}
 """)  # noqa: S608 - the names are ours, the values are bound
+_PENDING = sql(f"""
+    SELECT {_COLUMNS} FROM refunds WHERE order_id = :order_id AND n = :n AND finished_at IS NULL ORDER BY id
+""")  # noqa: S608 - as above
+_END = sql("""
+    UPDATE refunds SET status = CAST(:status AS refund_status), error = :error, next_try_at = NULL, finished_at = now()
+    WHERE id = :id AND finished_at IS NULL RETURNING id
+""")
 _COUNT = sql("SELECT count(*) FROM refunds WHERE order_id = :order_id AND n = :n")
 _BY_DIGEST = sql(f"SELECT fingerprint, {_COLUMNS} FROM refunds WHERE digest = :digest")  # noqa: S608 - as above
 _OF_ORDER = sql(f"SELECT {_COLUMNS} FROM refunds WHERE order_id = :order_id ORDER BY id LIMIT 200")  # noqa: S608 - as above
@@ -54,28 +61,70 @@ _ONE = sql(f"""
 """)  # noqa: S608 - as above
 
 
+class Key(NamedTuple):
+    """An operator's Idempotency-Key, with what makes it this order's and what makes it the same request."""
+
+    text: str
+    digest: str
+    fingerprint: str
+
+
 def request(
-    ledger: Ledger,
-    order: Order,
-    payment: Payment,
-    amount_fen: int,
-    source: str,
-    reason: str,
-    key: tuple[UUID, UUID] | None = None,
+    ledger: Ledger, order: Order, payment: Payment, amount_fen: int, source: str, reason: str, key: Key | None = None
 ) -> Refund:
     """Sets the amount aside and has it sent. The caller knows that so much is left."""
     payment.refunding_fen += amount_fen
-    return _write(ledger, order, payment, "requested", amount_fen, source, reason, key)
+    return _add(ledger, order, payment, "requested", amount_fen, source, reason, key)
+
+
+def send_back(ledger: Ledger, order: Order, payment: Payment) -> None:
+    """Money that the shop may not keep: what is left of it is requested."""
+    source, reason = ("double", "paid twice") if order.kept else ("late", "paid after the order was closed")
+    request(ledger, order, payment, payment.left_fen, source, reason)
+
+
+def take_in(ledger: Ledger, order: Order, payment: Payment, refunded_fen: int) -> None:
+    """Alipay has given back so much in all; what no refund of ours explains was made in its own console."""
+    if refunded_fen <= payment.refunded_fen:
+        return
+    on_their_way = [refund.amount_fen for refund in pending(ledger, payment)]
+    external_fen = refunded_fen - payment.refunded_fen - _explained(on_their_way, refunded_fen - payment.refunded_fen)
+    if external_fen:
+        record_external(ledger, order, payment, external_fen)
+
+
+def _explained(pending: Sequence[int], fen: int) -> int:
+    """The most of the amount that some of our refunds on their way could have moved."""
+    sums = {0}
+    for amount in pending:
+        sums |= {one + amount for one in sums if one + amount <= fen}
+    return max(sums)
 
 
 def record_external(ledger: Ledger, order: Order, payment: Payment, amount_fen: int) -> None:
-    """Takes in a refund that was made in Alipay's own console."""
-    payment.refunded_fen += amount_fen
-    _write(ledger, order, payment, "succeeded", amount_fen, "external", "made in Alipay's console", None)
-    settle(ledger, order, payment)
+    """Takes in a refund that was made in Alipay's own console, as far as it is not taken in yet."""
+    for refund in pending(ledger, payment):
+        if payment.refunded_fen + amount_fen + refund.amount_fen > payment.paid_fen:
+            # Alipay never gives back more than was paid: this one has not moved, and cannot any more.
+            end(ledger, order, payment, refund, "failed", "more than this was given back in Alipay's console")
+    amount_fen = min(amount_fen, payment.left_fen)
+    if amount_fen:
+        payment.refunded_fen += amount_fen
+        _add(ledger, order, payment, "succeeded", amount_fen, "external", "made in Alipay's console")
+        settle(ledger, order, payment)
+    if payment.left_fen and not payment.kept and payment.status == "paid" and order.status != "awaiting_payment":
+        send_back(ledger, order, payment)
 
 
-def _write(
+def pending(ledger: Ledger, payment: Payment) -> list[Refund]:
+    """The refunds of the attempt that have not ended, oldest first."""
+    if not payment.refunding_fen:
+        return []
+    rows = ledger.connection.execute(_PENDING, {"order_id": payment.order_id, "n": payment.n})
+    return [Refund(*row) for row in rows]
+
+
+def _add(
     ledger: Ledger,
     order: Order,
     payment: Payment,
@@ -83,37 +132,38 @@ def _write(
     amount_fen: int,
     source: str,
     reason: str,
-    key: tuple[UUID, UUID] | None,
+    key: Key | None = None,
 ) -> Refund:
     place = {"order_id": order.id, "n": payment.n}
     count = ledger.connection.execute(_COUNT, place).scalar_one()
     values = {"status": status, "source": source, "amount_fen": amount_fen, "reason": reason}
-    digest, fingerprint = map(str, key) if key else (None, None)
     number = f"{payment.out_trade_no}R{count + 1}"
-    keys = {"out_request_no": number, "digest": digest, "fingerprint": fingerprint}
+    text, digest, fingerprint = key or (None, None, None)
+    keys = {"out_request_no": number, "digest": digest, "fingerprint": fingerprint, "key": text}
     refund = Refund(*ledger.connection.execute(_INSERT, place | values | keys).one())
     ledger.touch(order, payment)
-    _record(ledger, order, payment, refund.id, amount_fen, status, source)
+    _tell(ledger, order, refund, status)
     return refund
 
 
-def finish(
-    ledger: Ledger, order: Order, payment: Payment, refund_id: int, amount_fen: int, status: str, source: str
-) -> None:
-    """What was set aside has gone back (succeeded), or has not and never will (failed)."""
-    payment.refunding_fen -= amount_fen
-    payment.refunded_fen += amount_fen if status == "succeeded" else 0
+def end(ledger: Ledger, order: Order, payment: Payment, refund: Refund, status: str, error: str | None) -> bool:
+    """What was set aside has gone back (succeeded), or has not and never will (failed); False: it had ended before."""
+    values = {"id": refund.id, "status": status, "error": error}
+    if ledger.connection.execute(_END, values).one_or_none() is None:
+        return False
+    payment.refunding_fen -= refund.amount_fen
+    payment.refunded_fen += refund.amount_fen if status == "succeeded" else 0
     ledger.touch(order, payment)
-    _record(ledger, order, payment, refund_id, amount_fen, status, source)
+    alarms.settle(ledger.connection, [refund.out_request_no], ["refund_refused", "answer_differs"])
+    _tell(ledger, order, refund, status)
     if status == "succeeded":
         settle(ledger, order, payment)
+    return True
 
 
-def _record(
-    ledger: Ledger, order: Order, payment: Payment, refund_id: int, amount_fen: int, status: str, source: str
-) -> None:
-    body = {"refund_id": str(refund_id), "payment_id": payment.id, "amount": money.yuan(amount_fen)}
-    ledger.record(order, f"refund.{status}", **body, status=status, source=source)
+def _tell(ledger: Ledger, order: Order, refund: Refund, status: str) -> None:
+    body = {"refund_id": str(refund.id), "payment_id": refund.payment_id, "amount": money.yuan(refund.amount_fen)}
+    ledger.record(order, f"refund.{status}", **body, status=status, source=refund.source)
 
 
 def settle(ledger: Ledger, order: Order, payment: Payment) -> None:
@@ -140,10 +190,10 @@ def create(
     order = ledger.orders.get(order_id)
     if order is None:
         raise NotFound(f"there is no order {order_id}")
-    digest, fingerprint = _hash(f"{order_id}\0{key}"), _hash(f"{amount_fen}\0{reason}")
-    row = connection.execute(_BY_DIGEST, {"digest": str(digest)}).one_or_none()
+    known = Key(key, acceptance.digest(order_id, key), acceptance.digest(amount_fen, reason))
+    row = connection.execute(_BY_DIGEST, {"digest": known.digest}).one_or_none()
     if row is not None:
-        if UUID(str(row.fingerprint)) != fingerprint:
+        if row.fingerprint.hex != known.fingerprint:
             raise KeyReused("the key came with another refund before")
         return Refund(*row[1:]), []
     payment = order.kept
@@ -151,12 +201,8 @@ def create(
         raise NotRefundable("nothing was paid for the order")
     if amount_fen > payment.left_fen:
         raise RefundExceedsPaid(f"{money.yuan(payment.left_fen)} is left of what was paid")
-    refund = request(ledger, order, payment, amount_fen, "operator", reason, (digest, fingerprint))
+    refund = request(ledger, order, payment, amount_fen, "operator", reason, known)
     return refund, ledger.save()
-
-
-def _hash(said: str) -> UUID:
-    return UUID(bytes=blake2b(said.encode(), digest_size=16).digest())
 
 
 def of_order(connection: Connection, order_id: int) -> list[Refund]:

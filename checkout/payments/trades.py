@@ -1,4 +1,4 @@
-"""The one way in for payment truth: whatever Alipay says, by notify, query, return or bill, ends in `apply`.
+"""The one way in for payment truth: whatever Alipay says, by notify, query, return or bill, ends in `believe`.
 
 Attempts only move forward (open → paid or closed → refunded; closed → paid when money comes late), each decided
 once, under its order's lock.
@@ -6,7 +6,7 @@ once, under its order's lock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from checkout.alipay.trade import Trade
@@ -16,6 +16,12 @@ from checkout.orders.ledger import Ledger, Order, Payment
 from checkout.payments import refunds
 
 PAID = ("TRADE_SUCCESS", "TRADE_FINISHED")
+# A fresh database on the same merchant account must not take an old trade for its own. Alipay's clock and ours may
+# differ a little, and it tells whole seconds.
+OLDER_SECONDS = 120
+
+Place = tuple[int, int]  # an order's id, and which of its attempts
+Money = tuple[Order, Payment]
 
 
 @dataclass(frozen=True)
@@ -33,54 +39,87 @@ class Applied:
     wakes: list[tuple[int, int]]
 
 
-_ORDERS_OF = sql("""
-    SELECT out_trade_no, order_id, n FROM payments WHERE out_trade_no = ANY(CAST(:numbers AS text[]))
-""")
+_PLACES = sql("SELECT out_trade_no, order_id, n FROM payments WHERE out_trade_no = ANY(CAST(:numbers AS text[]))")
+_HOLDERS = sql("SELECT trade_no, order_id, n FROM payments WHERE trade_no = ANY(CAST(:numbers AS text[]))")
 
 
-def owners(connection: Connection, numbers: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """The (order, attempt) of each out_trade_no that is ours; read without locks, to lock the orders first."""
-    rows = connection.execute(_ORDERS_OF, {"numbers": array(set(numbers))})
+def places(connection: Connection, out_trade_nos: Sequence[str]) -> dict[str, Place]:
+    """The attempt of each out_trade_no that is ours; read without locks, to lock the orders first."""
+    rows = connection.execute(_PLACES, {"numbers": array(set(out_trade_nos))})
     return {row.out_trade_no: (row.order_id, row.n) for row in rows}
 
 
+def _holders(connection: Connection, trades: Sequence[Trade]) -> dict[str, Place]:
+    """The attempt that each of Alipay's trades has paid for already. Two at once: the second meets a unique index."""
+    numbers = {trade.trade_no for trade in trades if _has_paid(trade)}
+    if not numbers:
+        return {}
+    rows = connection.execute(_HOLDERS, {"numbers": array(numbers)})
+    return {row.trade_no: (row.order_id, row.n) for row in rows}
+
+
 def apply(connection: Connection, trades: Sequence[Trade], rules: Rules) -> Applied:
-    """Believes each trade, in their order. Outcomes: applied, unchanged, unknown_payment, amount_differs, too_old."""
-    known = owners(connection, [trade.out_trade_no for trade in trades])
+    """Believes each trade, in their order; one that is no payment of ours is `unknown_payment`."""
+    known = places(connection, [trade.out_trade_no for trade in trades])
     ledger = Ledger(connection, (order_id for order_id, _ in known.values()))
+    told = [(known[trade.out_trade_no], trade) for trade in trades if trade.out_trade_no in known]
+    outcomes = iter(believe(ledger, told, rules))
+    return Applied(
+        [next(outcomes) if trade.out_trade_no in known else "unknown_payment" for trade in trades], ledger.save()
+    )
+
+
+def believe(ledger: Ledger, told: Sequence[tuple[Place, Trade]], rules: Rules) -> list[str]:
+    """Applies what Alipay says of these attempts, in this order.
+
+    Outcomes: applied, unchanged, amount_differs, too_old, trade_differs.
+    """
+    holders = _holders(ledger.connection, [trade for _, trade in told])
+    unkept: list[Money] = []
     outcomes = []
-    for trade in trades:
-        place = known.get(trade.out_trade_no)
-        if place is None:
-            outcomes.append("unknown_payment")
-            continue
-        order = ledger.orders[place[0]]
-        payment = order.payments[place[1] - 1]
-        outcomes.append(believe(ledger, order, payment, trade, rules))
-    return Applied(outcomes, ledger.save())
+    for (order_id, n), trade in told:
+        order = ledger.orders[order_id]
+        payment = order.payments[n - 1]
+        fault = _fault(payment, trade, holders)
+        outcomes.append(fault or _learn(ledger, order, payment, trade, unkept))
+        if payment.trade_no:
+            holders[payment.trade_no] = (order_id, n)
+    _decide(ledger, unkept, rules)
+    return outcomes
 
 
-def believe(ledger: Ledger, order: Order, payment: Payment, trade: Trade, rules: Rules) -> str:
-    """Applies one trade to its attempt and order; returns the outcome."""
+def _has_paid(trade: Trade) -> bool:
+    """Closed with money that went back was paid before."""
+    return trade.status in PAID or bool(trade.refunded_fen)
+
+
+def _fault(payment: Payment, trade: Trade, holders: dict[str, Place]) -> str | None:
+    """Why the trade is not this attempt's, although it has its number."""
     if trade.total_fen != payment.amount_fen or (trade.refunded_fen or 0) > trade.total_fen:
         return "amount_differs"
-    # A fresh database on the same merchant account must not take an old trade for its own. Alipay's clock and ours
-    # may differ a little, and it tells whole seconds.
-    if trade.created_at and payment.created_at and (payment.created_at - trade.created_at).total_seconds() > 120:
+    age = (payment.created_at - trade.created_at).total_seconds() if trade.created_at and payment.created_at else 0
+    if age > OLDER_SECONDS:
         return "too_old"
+    holder = holders.get(trade.trade_no, (payment.order_id, payment.n))
+    if payment.trade_no not in (None, trade.trade_no) or holder != (payment.order_id, payment.n):
+        return "trade_differs"
+    return None
+
+
+def _learn(ledger: Ledger, order: Order, payment: Payment, trade: Trade, unkept: list[Money]) -> str:
     before = (payment.status, order.version)
-    came = trade.status in PAID or bool(trade.refunded_fen)  # Closed with money that went back was paid before.
-    if came and payment.status in ("open", "closed"):
-        _money_came(ledger, order, payment, trade, rules)
+    if _has_paid(trade) and payment.status in ("open", "closed"):
+        _money_came(ledger, order, payment, trade, unkept)
     elif trade.status == "TRADE_CLOSED" and payment.status == "open":
         attempts.close(ledger, order, payment, "closed_at_alipay")
         closing.settle(ledger, order)
     if payment.status in ("paid", "refunded"):
-        _notice_refund(ledger, order, payment, trade)
+        refunded_fen = payment.paid_fen if trade.status == "TRADE_CLOSED" else trade.refunded_fen or 0
+        refunds.take_in(ledger, order, payment, refunded_fen)
     return "unchanged" if (payment.status, order.version) == before else "applied"
 
 
-def _money_came(ledger: Ledger, order: Order, payment: Payment, trade: Trade, rules: Rules) -> None:
+def _money_came(ledger: Ledger, order: Order, payment: Payment, trade: Trade, unkept: list[Money]) -> None:
     payment.status = "paid"
     payment.trade_no = trade.trade_no
     payment.paid_fen = payment.amount_fen
@@ -89,13 +128,9 @@ def _money_came(ledger: Ledger, order: Order, payment: Payment, trade: Trade, ru
     ledger.record_payment(order, payment, "payment.succeeded")
     if order.status == "awaiting_payment":
         _keep(ledger, order, payment, "order.paid")
-        closing.close_other_attempts(ledger, order, payment)
-    elif order.kept is not None:
-        refunds.request(ledger, order, payment, payment.left_fen, "double", "paid twice")
-    elif order.reason == "expired" and order.stock == "returned" and rules.reinstate:
-        ledger.take_again(order, _reinstate_or_refund(ledger, order, payment))
+        closing.end_attempts(ledger, order)
     else:
-        refunds.request(ledger, order, payment, payment.left_fen, "late", "paid after the order was closed")
+        unkept.append((order, payment))
     closing.settle(ledger, order)  # A closed order's stock may have waited for this attempt.
 
 
@@ -110,22 +145,18 @@ def _keep(ledger: Ledger, order: Order, payment: Payment, topic: str) -> None:
     ledger.record(order, topic, payment_id=payment.id)
 
 
-def _reinstate_or_refund(ledger: Ledger, order: Order, payment: Payment) -> Callable[[bool], bool]:
-    def decide(enough: bool) -> bool:
-        # A later line of the same batch may have told that the money went back already.
-        takes = enough and order.kept is None and payment.left_fen == payment.paid_fen
-        if takes:
+def _decide(ledger: Ledger, unkept: Sequence[Money], rules: Rules) -> None:
+    """Money that nobody waits for: an expired order whose units are there lives again, everything else goes back."""
+    revivable = [money for money in unkept if rules.reinstate and _may_revive(*money)]
+    orders = {order.id: order for order, _ in revivable}
+    taken = ledger.take_again(list(orders.values())) if orders else set[int]()
+    for order, payment in unkept:
+        if order.id in taken and _may_revive(order, payment):
             _keep(ledger, order, payment, "order.reinstated")
         elif payment.left_fen:
-            refunds.request(ledger, order, payment, payment.left_fen, "late", "paid after the order was closed")
-        return takes
-
-    return decide
+            refunds.send_back(ledger, order, payment)
 
 
-def _notice_refund(ledger: Ledger, order: Order, payment: Payment, trade: Trade) -> None:
-    """A refund that is not ours was made in Alipay's own console."""
-    total = payment.paid_fen if trade.status == "TRADE_CLOSED" else trade.refunded_fen
-    ours = payment.refunded_fen + payment.refunding_fen
-    if total is not None and total > ours:
-        refunds.record_external(ledger, order, payment, total - ours)
+def _may_revive(order: Order, payment: Payment) -> bool:
+    whole = payment.left_fen == payment.paid_fen  # Nothing of it went back in Alipay's console meanwhile.
+    return whole and order.kept is None and order.reason == "expired" and order.stock == "returned"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from structlog import get_logger
 
 from checkout import clock, db
-from checkout.db import Connection, Engine, reading, sql, transaction
+from checkout.db import Connection, Engine, sql, transaction
 from checkout.reconciliation import bills, discrepancies, inquiries
 from checkout.reconciliation.discrepancies import Discrepancy
 from checkout.resources import Resources
@@ -37,16 +37,17 @@ class Sums(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """A day compared. It is clean when nothing differs but what is held."""
+    """A day compared: what differs, as far as a list reaches, and how many of them are not merely held."""
 
     day: date
     ours: Sums
     theirs: Sums
     discrepancies: Sequence[Discrepancy]
+    open: int
 
     @property
     def is_clean(self) -> bool:
-        return all(one.held for one in self.discrepancies)
+        return self.open == 0
 
 
 def run(resources: Resources, day: date, *, fetch_again: bool = False) -> Report:
@@ -64,17 +65,15 @@ def run(resources: Resources, day: date, *, fetch_again: bool = False) -> Report
         _look_again(books, day)
     finally:
         books.dispose()
-    log.info("reconciled", day=day.isoformat(), differ=len(report.discrepancies), is_clean=report.is_clean)
+    log.info("reconciled", day=day.isoformat(), differ=report.open, is_clean=report.is_clean)
     return report
 
 
 def _compare(books: Engine, day: date) -> Report:
-    with reading(books) as connection:
-        found = discrepancies.compare(connection, day)
-        report = Report(day, _ours(connection, day), _theirs(connection, day), found)
     with transaction(books) as connection:
-        discrepancies.note(connection, day, found)
-    return report
+        discrepancies.note(connection, day)
+        found, count = discrepancies.listed(connection, day), discrepancies.open_count(connection, day)
+        return Report(day, _ours(connection, day), _theirs(connection, day), found, count)
 
 
 def _look_again(books: Engine, day: date) -> None:

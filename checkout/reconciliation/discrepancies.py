@@ -5,7 +5,6 @@ The same money may stand on neighbouring days, since we note it when we hear of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from checkout.columns import Columns
 from checkout.db import Connection, sql
 from checkout.reconciliation import bills
 
-MOST_OF_A_KIND = 5000
+MOST_LISTED = 5000
 # What we noted this near to midnight may be on the bill of the other day; it waits for that bill, but not for ever.
 NEAR_MIDNIGHT = timedelta(hours=1)
 LONGEST_HOLD = timedelta(days=2)
@@ -74,63 +73,102 @@ _LINES_OF_REFUNDS = """
     WHERE l.day = :day AND r.source <> 'external' AND r.status <> 'failed'
         AND (r.status <> 'succeeded' OR r.amount_fen <> -l.fen)
 """
-# A refund under a number that is not ours was made in Alipay's console. We may know of several such refunds of a trade
-# by their sum only, so the sums are compared.
-_CONSOLE = """
+# A refund under a number that is not ours was made in Alipay's console.
+_IN_CONSOLE = """
     l.request_no <> '' AND NOT EXISTS (SELECT FROM refunds r
         WHERE r.out_request_no = l.request_no AND r.source <> 'external' AND r.status <> 'failed')
 """
+# We may know of several such refunds of a trade by their sum only, so the sums over all days are compared, for each
+# trade that either side has such a refund of on this day.
 _CONSOLE_REFUNDS = f"""
-    SELECT CASE WHEN theirs IS NULL THEN 'ours_only' WHEN ours IS NULL THEN 'theirs_only' ELSE 'amount' END,
-        out_trade_no, request_no, ours, theirs, at
+    SELECT CASE WHEN theirs.fen IS NULL THEN 'ours_only' WHEN ours.fen IS NULL THEN 'theirs_only' ELSE 'amount' END,
+        today.out_trade_no, COALESCE(today.their_no, today.our_no), ours.fen, theirs.fen, today.finished_at
     FROM (
-        SELECT out_trade_no, COALESCE(max(request_no) FILTER (WHERE at IS NULL), max(request_no)), max(at) FROM (
-            SELECT out_trade_no, request_no, NULL::timestamptz AS at FROM bill_lines l WHERE day = :day AND {_CONSOLE}
+        SELECT out_trade_no, max(their_no) AS their_no, max(our_no) AS our_no, max(finished_at) AS finished_at
+        FROM (
+            SELECT l.out_trade_no, l.request_no, NULL, NULL::timestamptz
+            FROM bill_lines l WHERE l.day = :day AND {_IN_CONSOLE}
             UNION ALL
-            SELECT p.out_trade_no, r.out_request_no, r.finished_at
+            SELECT p.out_trade_no, NULL, r.out_request_no, r.finished_at
             FROM refunds r JOIN payments p ON p.order_id = r.order_id AND p.n = r.n
             WHERE r.source = 'external' AND r.finished_at >= :start AND r.finished_at < :until
-        ) AS refunded GROUP BY out_trade_no
-    ) AS trades (out_trade_no, request_no, at),
-    LATERAL (
-        SELECT sum(-l.fen)::bigint FROM bill_lines l WHERE l.out_trade_no = trades.out_trade_no AND {_CONSOLE}
-    ) AS a (theirs),
-    LATERAL (
+        ) AS made (out_trade_no, their_no, our_no, finished_at)
+        GROUP BY out_trade_no
+    ) AS today
+    CROSS JOIN LATERAL (
+        SELECT -sum(l.fen)::bigint FROM bill_lines l WHERE l.out_trade_no = today.out_trade_no AND {_IN_CONSOLE}
+    ) AS theirs (fen)
+    CROSS JOIN LATERAL (
         SELECT sum(r.amount_fen)::bigint FROM payments p JOIN refunds r ON r.order_id = p.order_id AND r.n = p.n
-        WHERE p.out_trade_no = trades.out_trade_no AND r.source = 'external'
-    ) AS b (ours)
-    WHERE ours IS DISTINCT FROM theirs
-"""  # noqa: S608 - a constant condition of ours
+        WHERE p.out_trade_no = today.out_trade_no AND r.source = 'external'
+    ) AS ours (fen)
+    WHERE ours.fen IS DISTINCT FROM theirs.fen
+"""
 _CONSOLE_NUMBERS = sql(f"""
-    SELECT l.request_no FROM bill_lines l WHERE l.out_trade_no = :number AND {_CONSOLE} ORDER BY day, line LIMIT :limit
-""")  # noqa: S608 - as above
-_QUERIES = [
-    sql(f"SELECT * FROM ({query}) AS d (kind, number, request, ours, theirs, at) ORDER BY number, request LIMIT :most")  # noqa: S608 - ours
-    for query in (
+    SELECT l.request_no FROM bill_lines l
+    WHERE l.out_trade_no = :number AND {_IN_CONSOLE} ORDER BY day, line LIMIT :limit
+""")
+_FOUND = " UNION ALL ".join(
+    (
         _LINES_OF_PAYMENTS,
         _LINES_OF_REFUNDS,
         _CONSOLE_REFUNDS,
         _PAYMENTS_WITHOUT_LINE,
         _REFUNDS_WITHOUT_LINE,
     )
-]
+)
+_ACTION = Columns(kind="text", of_refund="bool", action="text")
+# Found and kept by the database, however many there are: a list in between would have to end somewhere.
+_NOTE = sql(f"""
+    WITH differing AS MATERIALIZED (
+        SELECT DISTINCT ON (found.kind, number, request) found.kind, number, request, ours, theirs,
+            found.kind = 'ours_only' AND NOT (at >= CAST(:from AS timestamptz) AND at < CAST(:to AS timestamptz))
+                AS held, c.action
+        FROM ({_FOUND}) AS found (kind, number, request, ours, theirs, at)
+        JOIN {_ACTION.rows} ON c.kind = found.kind AND c.of_refund = (request <> '')
+        ORDER BY found.kind, number, request
+    ), kept AS (
+        INSERT INTO discrepancies AS d (day, kind, out_trade_no, request_no, ours_fen, theirs_fen, held, action)
+        SELECT CAST(:day AS date), * FROM differing
+        ON CONFLICT (day, kind, out_trade_no, request_no) DO UPDATE SET ours_fen = excluded.ours_fen,
+            theirs_fen = excluded.theirs_fen, held = excluded.held, action = excluded.action,
+            found_at = CASE WHEN d.resolved_at IS NULL THEN d.found_at ELSE now() END, resolved_at = NULL
+        WHERE (d.ours_fen, d.theirs_fen, d.held, d.action, d.resolved_at)
+            IS DISTINCT FROM (excluded.ours_fen, excluded.theirs_fen, excluded.held, excluded.action, NULL)
+    )
+    UPDATE discrepancies d SET resolved_at = now()
+    WHERE day = :day AND resolved_at IS NULL AND NOT EXISTS (SELECT FROM differing f
+        WHERE f.kind = d.kind AND f.number = d.out_trade_no AND f.request = d.request_no)
+""")
+_LISTED = sql("""
+    SELECT day, kind, out_trade_no, request_no, ours_fen, theirs_fen, held, action FROM discrepancies
+    WHERE day = :day AND resolved_at IS NULL
+    ORDER BY held, kind = 'ours_only', request_no <> '', out_trade_no, request_no LIMIT :limit
+""")
+_OPEN = sql("SELECT count(*) FROM discrepancies WHERE day = :day AND resolved_at IS NULL AND NOT held")
 
 
-def compare(connection: Connection, day: date) -> list[Discrepancy]:
-    """How our books and the day's bill differ now; `MOST_OF_A_KIND` of each kind at the most."""
+def note(connection: Connection, day: date) -> None:
+    """Keeps how our books and the day's bill differ now, and marks as resolved what no longer does."""
     bill = bills.find(connection, day)
     if bill is None:
-        return []
+        return
     start, end = bills.limits(day)
-    window = {"day": day, "start": start, "until": min(end, bill.asked_at), "most": MOST_OF_A_KIND}
-    settled = _settled_between(connection, day)
-    found = {}
-    for query in _QUERIES:
-        for kind, number, request, ours, theirs, at in connection.execute(query, window):
-            held = kind == "ours_only" and not settled[0] <= at < settled[1]
-            action = _ACTIONS[kind, request != ""]
-            found[kind, number, request] = Discrepancy(day, kind, number, request, ours, theirs, held, action)
-    return list(found.values())
+    window = {"day": day, "start": start, "until": min(end, bill.asked_at)}
+    settled = dict(zip(("from", "to"), _settled_between(connection, day), strict=True))
+    actions = _ACTION.values([(*about, action) for about, action in _ACTIONS.items()])
+    connection.execute(_NOTE, window | settled | actions)
+
+
+def listed(connection: Connection, day: date) -> list[Discrepancy]:
+    """What differs, as `note` kept it; `MOST_LISTED` at the most, those that wait for no other bill first."""
+    return [Discrepancy(*row) for row in connection.execute(_LISTED, {"day": day, "limit": MOST_LISTED})]
+
+
+def open_count(connection: Connection, day: date) -> int:
+    """How many there are, without those that are held."""
+    count: int = connection.execute(_OPEN, {"day": day}).scalar_one()
+    return count
 
 
 _NEIGHBOURS = sql("""
@@ -153,39 +191,6 @@ def _settled_between(connection: Connection, day: date) -> tuple[datetime, datet
 def console_numbers(connection: Connection, out_trade_no: str, limit: int) -> list[str]:
     """The request numbers of the trade's refunds on any bill that are not ours."""
     return list(connection.execute(_CONSOLE_NUMBERS, {"number": out_trade_no, "limit": limit}).scalars())
-
-
-_ROW = Columns(
-    day="date",
-    kind="text",
-    out_trade_no="text",
-    request_no="text",
-    ours_fen="bigint",
-    theirs_fen="bigint",
-    held="bool",
-    action="text",
-)
-_WRITE = sql(f"""
-    INSERT INTO discrepancies AS d ({_ROW.names}) SELECT * FROM {_ROW.rows}
-    ON CONFLICT (day, kind, out_trade_no, request_no) DO UPDATE SET ours_fen = excluded.ours_fen,
-        theirs_fen = excluded.theirs_fen, held = excluded.held, action = excluded.action, resolved_at = NULL
-    WHERE (d.ours_fen, d.theirs_fen, d.held, d.action, d.resolved_at)
-        IS DISTINCT FROM (excluded.ours_fen, excluded.theirs_fen, excluded.held, excluded.action, NULL)
-""")  # noqa: S608 - the names are ours
-_RESOLVE = sql("""
-    UPDATE discrepancies SET resolved_at = now()
-    WHERE day = :day AND resolved_at IS NULL AND (kind, out_trade_no, request_no) NOT IN (
-        SELECT * FROM unnest(CAST(:kind AS text[]), CAST(:out_trade_no AS text[]), CAST(:request_no AS text[])))
-""")
-
-
-def note(connection: Connection, day: date, found: Iterable[Discrepancy]) -> None:
-    """Keeps what differs now, and marks as resolved what no longer does; the same again changes nothing."""
-    listed = sorted(found)
-    columns = _ROW.of(listed)
-    connection.execute(_WRITE, columns)
-    keys = ("kind", "out_trade_no", "request_no")
-    connection.execute(_RESOLVE, {"day": day} | {name: columns[name] for name in keys})
 
 
 _OPEN_DAYS = sql("SELECT DISTINCT day FROM discrepancies WHERE resolved_at IS NULL ORDER BY day DESC LIMIT :limit")

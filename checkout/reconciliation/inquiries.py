@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 from structlog import get_logger
 
-from checkout import money
-from checkout.alipay.client import Alipay, Done, ForeignAnswer
+from checkout.alipay.client import Alipay, refunded_fen
 from checkout.db import sql, transaction
 from checkout.events import waking
 from checkout.orders.ledger import Ledger
@@ -43,7 +42,7 @@ def ask(resources: Resources, found: Sequence[Discrepancy]) -> bool:
 
 def _ask(resources: Resources, one: Discrepancy) -> Wakes:
     with transaction(resources.engine) as connection:
-        place = trades.owners(connection, [one.out_trade_no]).get(one.out_trade_no)
+        place = trades.places(connection, [one.out_trade_no]).get(one.out_trade_no)
     if place is None:
         return []
     if one.kind != "state":
@@ -51,11 +50,7 @@ def _ask(resources: Resources, one: Discrepancy) -> Wakes:
     if one.request_no:
         return refund_calls.confirm(resources.engine, resources.alipay, one.request_no)
     due = queries.Due(*place, one.out_trade_no, closing=False)
-    try:
-        return queries.ask(resources.engine, resources.alipay, due, resources.rules, resources.settings.time_scale)
-    except ForeignAnswer as error:
-        log.warning("inquiry_failed", out_trade_no=one.out_trade_no, why=str(error))
-        return []
+    return queries.ask(resources.engine, resources.alipay, due, resources.rules, resources.settings.time_scale)
 
 
 _KNOWN_FEN = sql("""
@@ -75,15 +70,10 @@ def _take_in_refunds(resources: Resources, place: tuple[int, int], out_trade_no:
         order = ledger.orders[order_id]
         payment = order.payments[n - 1]
         known_fen: int = connection.execute(_KNOWN_FEN, {"order_id": order_id, "n": n}).scalar_one()
-        # Where a refund of our own is on its way, it fails first: no more can go back than was paid.
-        missing_fen = min(confirmed_fen - known_fen, payment.left_fen)
-        if missing_fen > 0:
-            refunds.record_external(ledger, order, payment, missing_fen)
+        if confirmed_fen > known_fen:
+            refunds.record_external(ledger, order, payment, confirmed_fen - known_fen)
         return ledger.save()
 
 
 def _refunded_fen(alipay: Alipay, out_trade_no: str, request_no: str) -> int:
-    answer = alipay.refund_query(out_trade_no, request_no)
-    if isinstance(answer, Done) and answer.fields.get("refund_status") == "REFUND_SUCCESS":
-        return money.fen(str(answer.fields.get("refund_amount")))
-    return 0
+    return refunded_fen(alipay.refund_query(out_trade_no, request_no), request_no) or 0

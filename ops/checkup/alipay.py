@@ -46,7 +46,8 @@ def reachability(told: Settings) -> Diagnosis:
     if isinstance(answer, Refused) and answer.code == "TRADE_NOT_EXIST":
         return Diagnosis("alipay", "ok", "it knows us, and we know it")
     if isinstance(answer, Unknown):
-        return Diagnosis("alipay", "fail", f"{answer.why}: {_cure_of_silence(answer.why)}")
+        cure = _CURES.get(answer.code) or _cure_of_silence(answer.why)
+        return Diagnosis("alipay", "fail", f"{answer.why}: {cure}")
     seen = f"{answer.code}: {answer.message}" if isinstance(answer, Refused) else "it knows a trade that cannot be"
     code = answer.code if isinstance(answer, Refused) else ""
     cure = _CURES.get(code, "see the code in Alipay's documentation")
@@ -54,6 +55,6 @@ def reachability(told: Settings) -> Diagnosis:
 
 
 def _cure_of_silence(why: str) -> str:
-    if "signature" in why:
+    if "signature" in why and "signed" not in why:
         return "CHECKOUT_ALIPAY_PUBLIC_KEY_FILE must hold Alipay's own public key, from its console"
     return "see CHECKOUT_ALIPAY_GATEWAY_URL, and the network"

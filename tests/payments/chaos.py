@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import signal
 import subprocess
@@ -214,7 +215,8 @@ def uneven(rows: list[Any], there: dict[str, dict[str, Any]]) -> list[tuple[str,
 def loose(shop: Shop, rows: list[Any]) -> list[str]:
     """Money that is neither kept nor sent back nor listed."""
     with transaction(shop.engine) as connection:
-        said = " ".join(f"{one.subject} {one.detail}" for one in stuck.find(connection))
+        pages = itertools.takewhile(bool, (stuck.find(connection, page=page) for page in itertools.count(1)))
+        said = " ".join(f"{one.subject} {one.detail}" for page in pages for one in page)
     unkept = [row for row in rows if row.paid_fen and not row.kept and row.refunded_fen < row.paid_fen]
     return [row.out_trade_no for row in unkept if f"{row.order_id}-{row.n}" not in said]
 

@@ -88,7 +88,7 @@ def listed(scene: Scene) -> None:
     attempt = scene.shop.row(scene.attempt)
     assert (attempt.status, attempt.kept, attempt.refunding_fen) == ("paid", False, 2000)
     number = row(scene.shop.engine, "refunds", n=attempt.n).out_request_no
-    assert {f"alarm refund_refused {number}", f"money_not_kept {scene.attempt.id}"} <= set(scene.shop.stuck())
+    assert {f"refund_refused {number}", f"money_not_kept {scene.attempt.id}"} <= set(scene.shop.stuck())
     _has_its_stock(scene)
     scene.shop.assert_even(scene.attempt)
 

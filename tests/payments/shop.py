@@ -249,9 +249,9 @@ class Between(Alipay):
         super().__init__(shop.settings, shop.resources.redis)
         self._happens = happens
 
-    def close(self, out_trade_no: str) -> Any:
+    def close(self, out_trade_no: str, trade_no: str | None = None) -> Any:
         self._happens()
-        return super().close(out_trade_no)
+        return super().close(out_trade_no, trade_no)
 
 
 def fen(yuan: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from checkout.alipay.client import Alipay
+from checkout.alipay.client import Alipay, Result
 from tests.payments import outcomes, scenes
 from tests.payments.scenes import Scene
 from tests.payments.shop import Between, Shop
@@ -24,8 +24,8 @@ class DeafToClose(Alipay):
         super().__init__(shop.settings, shop.resources.redis)
         self._deaf = shop.deaf()
 
-    def close(self, out_trade_no: str) -> object:  # type: ignore[override] # it is what the other client answers
-        return self._deaf.close(out_trade_no)
+    def close(self, out_trade_no: str, trade_no: str | None = None) -> Result:
+        return self._deaf.close(out_trade_no, trade_no)
 
 
 def _client(scene: Scene, answer: str) -> Alipay:

@@ -112,7 +112,7 @@ def _person(shop: Shop, payment: Payment, kind: str) -> None:
     refund = _refund(shop)
     assert refund.finished_at is None
     assert shop.row(payment).refunding_fen == refund.amount_fen
-    assert f"alarm refund_refused {refund.out_request_no}" in shop.stuck()
+    assert f"refund_refused {refund.out_request_no}" in shop.stuck()
     before = shop.gateway.trade(payment.out_trade_no)["refunds"]
     assert shop.send_refunds() == 1
     assert shop.gateway.trade(payment.out_trade_no)["refunds"] == before

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from checkout.db import transaction
+from checkout.errors import NotShippable
 from checkout.orders import shipping
 from checkout.orders.ledger import Payment
 from checkout.payments import refund_calls
@@ -52,13 +55,18 @@ def test_stock_that_has_left_does_not_return(shop: Shop) -> None:
     assert (order(shop.engine, payment.order_id).reason, stock_of(shop.engine)) == ("refunded", 9)
 
 
-def test_goods_that_leave_while_the_refund_is_on_its_way_do_not_return(shop: Shop) -> None:
+def test_goods_do_not_leave_while_all_of_their_money_is_on_its_way_back(shop: Shop) -> None:
     payment = shop.paid()
-    shop.refund(payment, 2000)
+    refund = shop.refund(payment, 1900)
     with transaction(shop.engine) as connection:
-        shipping.ship(connection, payment.order_id)
+        assert shipping.ship(connection, payment.order_id)
+    other = shop.paid()
+    shop.refund(other, 2000)
+    with pytest.raises(NotShippable), transaction(shop.engine) as connection:
+        shipping.ship(connection, other.order_id)
     shop.send_refunds()
-    assert (order(shop.engine, payment.order_id).reason, stock_of(shop.engine)) == ("refunded", 9)
+    assert (order(shop.engine, other.order_id).reason, stock_of(shop.engine)) == ("refunded", 9)
+    assert row(shop.engine, "refunds", id=refund.id).status == "succeeded"
 
 
 def test_more_than_was_paid_is_refused(shop: Shop) -> None:

@@ -96,4 +96,4 @@ def test_run_twice_it_changes_nothing_twice(shop: Shop) -> None:
     assert everything(shop) == stored
     assert second == first
     with transaction(shop.engine) as connection:
-        assert [matter.subject.split()[1] for matter in stuck.find(connection)] == [foreign]
+        assert [matter.subject.split("/")[1] for matter in stuck.find(connection)] == [foreign]

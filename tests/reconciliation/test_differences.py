@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from checkout.audit import stuck
 from checkout.db import sql, transaction
+from checkout.reconciliation import discrepancies
 from tests.reconciliation.shop import Shop, at, listed
 from tests.shared import factories
 
@@ -84,3 +87,14 @@ def test_a_difference_that_has_gone_is_resolved(shop: Shop) -> None:
     assert shop.reconcile().is_clean
     found = factories.row(shop.engine, "discrepancies", out_trade_no=payment.out_trade_no)
     assert found.resolved_at is not None
+
+
+def test_differences_beyond_those_that_are_listed_stay_open(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discrepancies, "MOST_LISTED", 2)
+    for n in range(4):
+        shop.paid_by_a_stranger(f"ANOTHERSHOP{n}")
+    for _ in range(2):
+        report = shop.reconcile()
+        assert (len(report.discrepancies), report.open, report.is_clean) == (2, 4, False)
+        found = factories.rows(shop.engine, "discrepancies")
+        assert [one.resolved_at for one in found] == [None] * 4

@@ -11,7 +11,7 @@ class Answers(Alipay):
     def __init__(self, *answers: Result) -> None:
         self.answers, self.asked = list(answers), list[str]()
 
-    def _call(self, method: str, bill: dict[str, str]) -> Result:
+    def _call(self, method: str, bill: dict[str, str], _trade_no: str | None = None) -> Result:
         assert bill["out_trade_no"]
         self.asked.append(method.removeprefix("alipay.trade."))
         return self.answers.pop(0)

@@ -156,7 +156,8 @@ _MOVE_ORDER = """
 """
 _MOVE_PAYMENTS = """
     UPDATE payments SET created_at = created_at - t, due_at = due_at - t, offered_at = offered_at - t,
-        payable_until = payable_until - t, paid_at = paid_at - t, closed_at = closed_at - t
+        payable_until = payable_until - t, leased_until = leased_until - t, paid_at = paid_at - t,
+        closed_at = closed_at - t
     FROM (SELECT make_interval(secs => :seconds) AS t) AS passed WHERE order_id = :id
 """
 

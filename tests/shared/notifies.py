@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
-from checkout import money
+from checkout import clock, money
 from checkout.orders.ledger import Payment
 from sandbox.alipay.keys import Keys, load_private
 
@@ -35,6 +36,7 @@ class Signer:
             "trade_no": "2026112222001400001",
             "trade_status": status,
             "total_amount": money.yuan(payment.amount_fen),
+            "gmt_create": clock.beijing(payment.created_at or datetime.now(UTC)),
             "subject": "一双 & 袜子 = 好",
             **changes,
         }
