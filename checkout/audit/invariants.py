@@ -5,10 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from checkout.audit.proofs import Proof, events, money, orders, stock
+from checkout.audit.proofs import Proof, events, looks, money, numbers, orders, stock, times
 from checkout.db import Connection, sql
 
-PROOFS: tuple[Proof, ...] = (*stock.PROOFS, *orders.PROOFS, *money.PROOFS, *events.PROOFS)
+PROOFS: tuple[Proof, ...] = (
+    *stock.PROOFS,
+    *orders.PROOFS,
+    *times.PROOFS,
+    *money.PROOFS,
+    *numbers.PROOFS,
+    *looks.PROOFS,
+    *events.PROOFS,
+)
 
 
 class Finding(NamedTuple):

@@ -6,12 +6,12 @@ from checkout.db import Engine, transaction
 from checkout.orders import closing, shipping, sweep
 from checkout.orders.ledger import Payment
 from checkout.payments import refunds
+from checkout.stock import units
 from tests.shared.factories import a_sku, a_trade, an_attempt, an_order, paid, placed, time_passes, told
 
 # The orders by what became of them, in the order in which `fill` makes them.
-ACCEPTED, AWAITING, CASH, COMPLETED, PARTLY, REFUNDED, EXPIRED, REINSTATED, CANCELLED, CLOSING, TWICE, REJECTED = range(
-    1, 13
-)
+ACCEPTED, AWAITING, CASH, COMPLETED, PARTLY, REFUNDED, EXPIRED, REINSTATED = range(1, 9)
+CANCELLED, CLOSING, TWICE, REJECTED, OFFERED = range(9, 14)
 LINES = {"1": 2, "2": 1}
 
 
@@ -32,6 +32,11 @@ def fill(engine: Engine) -> None:
     _cancel(engine, an_attempt(engine, placed(engine, lines=LINES)).order_id)
     _pay_twice(engine)
     placed(engine, lines={"3": 5})
+    an_attempt(engine, placed(engine, lines=LINES))
+    with transaction(engine) as connection:  # It sells out, and comes back.
+        units.put(connection, "3", 0)
+    with transaction(engine) as connection:
+        units.put(connection, "3", 1)
 
 
 def _park(engine: Engine, order_id: int) -> None:

@@ -112,4 +112,66 @@ PROOFS = (
         WHERE e.sequence > o.version
         """,
     ),
+    Proof(
+        "events_tell_the_truth",
+        "what an event says of its order, attempt or refund is what stands there",
+        f"""
+        SELECT e.id FROM (SELECT *, data->>'order_id' AS said_order, data->>'user_id' AS said_user FROM events
+            WHERE {_KEPT}) AS e
+        LEFT JOIN orders o ON o.id::text = e.subject AND e.topic NOT LIKE 'stock.%'
+        LEFT JOIN payments p ON p.order_id = o.id AND p.order_id || '-' || p.n = e.data->>'payment_id'
+        LEFT JOIN refunds r ON r.order_id = o.id AND r.id::text = e.data->>'refund_id'
+        WHERE NOT COALESCE(CASE
+            WHEN e.topic IN ('stock.sold_out', 'stock.restocked') THEN e.data->>'sku_id' = e.subject
+                AND ((e.data->>'stock')::bigint > 0) = (e.topic = 'stock.restocked')
+            WHEN e.said_order <> e.subject OR e.said_user <> o.user_id::text THEN false
+            WHEN e.topic = 'order.placed' THEN e.data->>'total_amount' = yuan(o.total_fen)
+                AND e.data->>'pay_method' = o.pay_method::text AND e.data->>'status'
+                    = CASE o.pay_method WHEN 'cash' THEN 'awaiting_shipment' ELSE 'awaiting_payment' END
+            WHEN e.topic = 'order.rejected' THEN e.data->>'reason' = o.reason AND e.data->>'status' = 'rejected'
+            WHEN e.topic IN ('order.paid', 'order.reinstated') THEN p.kept AND e.data->>'status' = 'awaiting_shipment'
+            WHEN e.topic IN ('order.shipped', 'order.completed', 'order.closed')
+                THEN e.topic = 'order.' || (e.data->>'status')
+                AND (e.topic <> 'order.closed' OR e.data->>'reason' IN ('expired', 'cancelled', 'refunded'))
+            WHEN e.topic = 'payment.created' THEN e.data->>'amount' = yuan(p.amount_fen)
+                AND e.data->>'out_trade_no' = p.out_trade_no AND e.data->>'status' = 'open'
+            WHEN e.topic = 'payment.succeeded' THEN e.data->>'amount' = yuan(p.amount_fen)
+                AND e.data->>'out_trade_no' = p.out_trade_no AND e.data->>'trade_no' = p.trade_no
+                AND e.data->>'status' = 'paid'
+            WHEN e.topic = 'payment.closed' THEN e.data->>'amount' = yuan(p.amount_fen)
+                AND e.data->>'out_trade_no' = p.out_trade_no AND e.data->>'status' = 'closed'
+            WHEN e.topic IN ('refund.requested', 'refund.succeeded', 'refund.failed')
+                THEN e.data->>'amount' = yuan(r.amount_fen) AND e.data->>'source' = r.source::text
+                AND e.topic = 'refund.' || (e.data->>'status')
+            ELSE false
+        END, false) OR e.at > now() + interval '1 minute'
+        """,  # noqa: S608 - the bound is ours
+    ),
+    Proof(
+        "stock_events_follow",
+        "a SKU's events are numbered without a gap, and what came back had sold out before",
+        """
+        SELECT DISTINCT subject AS id FROM (
+            SELECT subject, sequence, topic, lag(sequence) OVER w AS before, lag(topic) OVER w AS last
+            FROM events WHERE topic LIKE 'stock.%' WINDOW w AS (PARTITION BY subject ORDER BY id)
+        ) AS told WHERE sequence <> before + 1 OR topic = last
+        """,
+    ),
+    Proof(
+        "last_order_event",
+        "the last event about an order's course leads to what it is now",
+        f"""
+        SELECT o.id FROM orders o JOIN (
+            SELECT DISTINCT ON (subject) subject::bigint AS order_id, topic, data->>'reason' AS reason FROM events
+            WHERE topic LIKE 'order.%' AND {_KEPT} ORDER BY subject, id DESC
+        ) AS told ON told.order_id = o.id
+        WHERE o.accepted_at >= CAST(:logged AS timestamptz) AND NOT COALESCE(CASE told.topic
+            WHEN 'order.placed' THEN o.status = CASE o.pay_method
+                WHEN 'cash' THEN 'awaiting_shipment'::order_status ELSE 'awaiting_payment' END
+            WHEN 'order.paid' THEN o.status = 'awaiting_shipment'
+            WHEN 'order.reinstated' THEN o.status = 'awaiting_shipment'
+            WHEN 'order.closed' THEN o.status = 'closed' AND o.reason = told.reason
+            ELSE told.topic = 'order.' || o.status END, false)
+        """,  # noqa: S608 - the bound is ours
+    ),
 )
