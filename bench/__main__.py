@@ -20,13 +20,16 @@ SOAK_USERS_PER_MINUTE = 20_000
 @click.option("--quick", is_flag=True, help="Shorter parts: under two minutes.")
 @click.option("--rows", type=click.IntRange(min=1), help="Instead: the cost of an order beside so many filled orders.")
 @click.option("--minutes", type=click.IntRange(min=2), help="Instead: hot-SKU load for so long.")
+@click.option("--journeys", is_flag=True, help="Instead: buyers who order, pay, and wait until they have paid.")
 @click.option("--waiters", "waiting", type=click.IntRange(min=100), help="Instead: so many frontends that wait.")
-def main(*, quick: bool, rows: int | None, minutes: int | None, waiting: int | None) -> None:
+def main(*, quick: bool, rows: int | None, minutes: int | None, journeys: bool, waiting: int | None) -> None:
     """Measure the stack: orders, reads, notifies, events; exit 1 when the audit afterwards finds a breach."""
     if rows:
         is_good = grow(rows, 5 if quick else 15)
     elif minutes:
         is_good = last(minutes)
+    elif journeys:
+        is_good = travel(suite.QUICK if quick else suite.FULL)
     elif waiting:
         is_good = wait(waiting)
     else:
@@ -73,6 +76,17 @@ def last(minutes: int) -> bool:
     if found.share < soak.LEAST_SHARE:
         faults.append(f"the last minute had {found.share:.0%} of the second's orders")
     report.keep("soak", report.show_soak(found) | {"audit_clean": is_clean, "faults": faults})
+    return report.judge(faults, said, is_clean)
+
+
+def travel(plan: suite.Plan) -> bool:
+    """Bought and paid."""
+    with report.progress() as bar, started(mixes.catalogue(), plan.users) as stack:
+        step = bar.add_task("", total=plan.journey_steps)
+        found = suite.journeys(stack, plan, lambda text: bar.update(step, description=text, advance=1))
+        is_clean, said = audit(stack, bar, step)
+    faults = verdicts.journey_faults(found)
+    report.keep("journeys", report.show_journeys(found) | {"audit_clean": is_clean, "faults": faults})
     return report.judge(faults, said, is_clean)
 
 

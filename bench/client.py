@@ -207,6 +207,7 @@ class Caller:
     def __init__(self) -> None:
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
         self._connection: Connection | None = None
+        self.etag = b""  # of the last answer that had one
 
     async def open(self, port: int) -> None:
         self._connection = await connect(port, self._answered)
@@ -221,7 +222,10 @@ class Caller:
         if self._connection is not None:
             self._connection.send(request, time.perf_counter())
         status, answer = await asyncio.wait_for(self._answer, ANSWER_SECONDS)
-        return status, answer.partition(b"\r\n\r\n")[2]
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if (at := head.lower().find(b"\netag: ")) >= 0:
+            self.etag = head[at + 7 :].partition(b"\r\n")[0]
+        return status, body
 
     def close(self) -> None:
         if self._connection is not None:

@@ -67,7 +67,7 @@ def measure(stack: Stack, count: int, connections: int) -> Run:
     ids = [row.order_id for row in rows]
     offers = _offer(stack, rows)
     signed = _signed(stack, ids)
-    posts = iter([_post(params) for params in signed])
+    posts = iter([post(params) for params in signed])
     stack.settle()
     stack.one(_AS_JUST_OFFERED, ids=ids)
     stack.checkpoint()
@@ -94,13 +94,13 @@ def _signed(stack: Stack, ids: list[int]) -> list[dict[str, str]]:
     signer = Signer(keys.ensure(stack.data_dir / "alipay"))
     notifies = []
     for row in stack.rows(_OFFERED, ids=ids):
-        params = _params(signer, row.out_trade_no, row.amount_fen)
+        params = parameters(signer, row.out_trade_no, row.amount_fen)
         text = text_to_sign(params, NOTIFY_RULE)
         notifies.append(params | {"sign": signer.sign(text.encode())})
     return notifies
 
 
-def _params(signer: Signer, out_trade_no: str, amount_fen: int) -> dict[str, str]:
+def parameters(signer: Signer, out_trade_no: str, amount_fen: int) -> dict[str, str]:
     """The parameters that real notifies of a payment carry (opendocs.alipay.com, 203/105286)."""
     amount, now = money.yuan(amount_fen), clock.beijing(datetime.now(UTC))
     return {
@@ -127,7 +127,8 @@ def _params(signer: Signer, out_trade_no: str, amount_fen: int) -> dict[str, str
     }
 
 
-def _post(params: dict[str, str]) -> bytes:
+def post(params: dict[str, str]) -> bytes:
+    """The request that Alipay makes."""
     header = b"Content-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"
     return client.request("POST", "/v1/alipay/notify", b"", urlencode(params).encode(), header)
 

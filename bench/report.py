@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import lone, mixes, soak, waiters
+from bench import journey, lone, mixes, soak, waiters
 from bench.growth import FLOOR, GOAL, Growth
 from bench.mixes import MIXES, Run
-from bench.suite import Results
+from bench.suite import Journeys, Results
 from bench.verdicts import Row
 
 RESULTS = Path(__file__).with_name("results")
@@ -94,6 +94,38 @@ def shares(cpu: dict[str, float]) -> dict[str, float]:
     for name, value in cpu.items():
         parts[name if name in SERVICES else "others"] += value
     return parts
+
+
+def show_journeys(found: Journeys) -> dict[str, Any]:
+    """Rates, stages and cost of bought and paid; returns them for the JSON."""
+    runs = {f"closed, {n}": run for n, run in found.closed.items()}
+    runs |= {name: run for name, run in (("open", found.opened), ("alone", found.alone)) if run}
+    table = Table(title="Bought and paid: order, placed, payment opened, notify, paid; ms")
+    for name in ("load", "journeys/s", *(f"{stage} p50" for stage in journey.STAGES), "all p95", "applied p50", "p95"):
+        table.add_column(name, justify="left" if name == "load" else "right")
+    content = {}
+    for name, run in runs.items():
+        stages = {stage: mixes.spread(took) for stage, took in run.stages.items()}
+        applied = mixes.spread(run.applied)
+        numbers = [*(spread.get("p50", 0) for spread in stages.values()), stages["all"].get("p95", 0)]
+        numbers += [applied.get("p50", 0), applied.get("p95", 0)]
+        table.add_row(name, f"{run.per_second:,.0f}", *(f"{number:,.1f}" for number in numbers))
+        content[name] = {"per_second": round(run.per_second), "cpu_us": _rounded(run.cpu_us)}
+        content[name] |= {"stages_ms": {stage: _rounded(spread) for stage, spread in stages.items()}}
+        content[name] |= {"received_to_applied_ms": _rounded(applied)}
+    console.print(table)
+    _show_cpu_of(list(runs.items()))
+    return {"journeys": content}
+
+
+def _show_cpu_of(runs: list[tuple[str, journey.Run]]) -> None:
+    table = Table(title="CPU per journey, µs")
+    for name in ("load", *SERVICES, "others", "all"):
+        table.add_column(name, justify="left" if name == "load" else "right")
+    for name, run in runs:
+        parts = shares(run.cpu_us)
+        table.add_row(name, *(f"{value:,.0f}" for value in parts.values()), f"{sum(run.cpu_us.values()):,.0f}")
+    console.print(table)
 
 
 def machine() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench import article, bare, lone, mixes, notify, relaying
+from bench import article, bare, journey, lone, mixes, notify, relaying
 from bench.mixes import GONE, HOT, MIXES, Mix, Reads
 from bench.stack import Stack
 from sandbox import postgres
@@ -27,6 +27,10 @@ class Plan:
     @property
     def steps(self) -> int:
         return len(MIXES) * (len(self.connections) + 3) + len(self.connections) + 5
+
+    @property
+    def journey_steps(self) -> int:
+        return len(self.connections) + 3
 
 
 QUICK = Plan(seconds=4, connections=(64,), open_share=0.6, lone_orders=60, notifies=2000)
@@ -94,6 +98,31 @@ def _rest(stack: Stack, plan: Plan, found: Results, say: Say) -> None:
         found.notify[connections] = notify.measure(stack, plan.notifies, connections)
     say("events through the relay")
     found.relay = relaying.measure(stack, plan.seconds)
+
+
+@dataclass
+class Journeys:
+    """Buyers from order to paid: as many as can be, at a part of that rate, and one alone."""
+
+    closed: dict[int, journey.Run] = field(default_factory=dict)
+    opened: journey.Run | None = None
+    alone: journey.Run | None = None
+
+
+def journeys(stack: Stack, plan: Plan, say: Say) -> Journeys:
+    """Bought and paid."""
+    found = Journeys()
+    say("warming up")
+    journey.closed(stack, 64, 2)
+    for connections in plan.connections:
+        say(f"journeys, {connections} buyers at a time")
+        found.closed[connections] = journey.closed(stack, connections, plan.seconds)
+    rate = max(run.per_second for run in found.closed.values()) * plan.open_share
+    say(f"journeys, {rate:,.0f} begin each second")
+    found.opened = journey.opened(stack, rate, plan.seconds)
+    say("journeys, one buyer")
+    found.alone = journey.closed(stack, 1, plan.seconds / 2)
+    return found
 
 
 def _database(stack: Stack, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from bench import notify
 from bench.client import percentile
 from bench.mixes import HOT, MANY, MIXES, TEN
-from bench.suite import Results
+from bench.suite import Journeys, Results
 
 ARTICLE_RATIO = 10.0
 FLOOR_PER_SECOND = 2500.0
@@ -126,6 +126,12 @@ def _more(found: Results) -> list[Row]:
         ("fdatasync/s, before and after", " · ".join(f"{rate:,.0f}/s" for rate in found.fdatasyncs), "pg_test_fsync"),
     ]
     return [Row(measure, "", "", ours, beside, "", "") for measure, ours, beside in plain]
+
+
+def journey_faults(found: Journeys) -> list[str]:
+    """Journeys that did not come to their end."""
+    runs = [*found.closed.values(), *(run for run in (found.opened, found.alone) if run)]
+    return [f"{count} journeys: {what}" for run in runs for what, count in run.faults.items()]
 
 
 def faults(found: Results) -> list[str]:

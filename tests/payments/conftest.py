@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from checkout.db import Engine, sql, transaction
+from checkout.orders.ledger import Payment
 from checkout.settings import parse
 from sandbox import postgres
 from sandbox.alipay.keys import Keys
@@ -18,6 +20,8 @@ from tests.conftest import SECRET
 from tests.gateway.process import LocalAlipay
 from tests.payments.shop import TIME_SCALE, Shop
 from tests.shared import ports
+from tests.shared.factories import a_sku, an_attempt, placed
+from tests.shared.notifies import Signer
 from tests.shared.processes import eventually, is_well, process
 
 # Products that tell of everything that happens to a trade, and no notify that a test did not ask for.
@@ -95,3 +99,20 @@ def shop(standing_shop: Shop) -> Shop:
     gateway.fault("notify_lost")
     standing_shop.empty()
     return standing_shop
+
+
+@pytest.fixture
+def signer(alipay_sides: Keys) -> Signer:
+    return Signer(alipay_sides)
+
+
+@pytest.fixture
+def attempt(engine: Engine) -> Payment:
+    """Nobody is about to ask for it: a query that comes sooner is seen, however slow the test is."""
+    a_sku(engine)
+    made = an_attempt(engine, placed(engine))
+    with transaction(engine) as connection:
+        made.due_at = connection.execute(
+            sql("UPDATE payments SET due_at = now() + interval '1 hour' RETURNING due_at")
+        ).scalar_one()
+    return made
