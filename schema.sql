@@ -123,9 +123,18 @@ CREATE TABLE order_lines (
 -- Accepted orders that wait to be placed: small, so that the sweep costs what is pending, not what exists.
 CREATE TABLE arrivals (
     order_id bigint PRIMARY KEY,
-    rings smallint NOT NULL DEFAULT 0, -- how often the sweep rang again; from 2 on it is rung alone
-    rung_at timestamptz NOT NULL DEFAULT now(),
-    error text -- parked: it failed alone, and a person decides (checkout stuck, checkout orders retry)
+    since timestamptz NOT NULL DEFAULT now(), -- it waits since then; a retry begins anew
+    -- The backend that took it when it was overdue, committed before it was placed: if the backend is gone and the
+    -- order is still here, the worker may have died of it.
+    claimed_by int,
+    claimed_since timestamptz, -- when that backend started; its number is used again
+    deaths smallint NOT NULL DEFAULT 0, -- how many such backends are gone; from 3 on it is placed alone
+    alone_at timestamptz, -- placed from then on, and alone: together with others it may harm them
+    tries smallint NOT NULL DEFAULT 0, -- how often alone, without an end
+    error text, -- what the last try alone said
+    parked boolean NOT NULL DEFAULT false, -- the database's own verdict: a person decides (checkout orders retry)
+    CHECK ((claimed_by IS NULL) = (claimed_since IS NULL)),
+    CHECK (NOT parked OR error IS NOT NULL)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 -- Placed orders whose units still have to leave the buyer's cart in Redis.
@@ -164,7 +173,7 @@ CREATE TABLE payments (
     refunded_fen bigint NOT NULL DEFAULT 0 CHECK (refunded_fen >= 0),
     refunding_fen bigint NOT NULL DEFAULT 0 CHECK (refunding_fen >= 0), -- requested or unknown refunds
     created_at timestamptz NOT NULL DEFAULT now(),
-    due_at timestamptz, -- when somebody must look at this attempt, or through it at its order: orders/schedule.py
+    due_at timestamptz, -- when somebody must look at this attempt, or through it at its order: orders/attempts.py
     leased_until timestamptz, -- somebody is looking; who dies meanwhile leaves an attempt that is due
     offered_at timestamptz, -- when it was first handed to the buyer
     payable_until timestamptz, -- after this instant Alipay cannot have taken money for it unseen
@@ -284,8 +293,7 @@ SELECT setval('events_id_seq', (extract(epoch FROM now()) * 1000000)::bigint, fa
 CREATE TABLE relay (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     published bigint NOT NULL DEFAULT 0,
-    sent_until timestamptz NOT NULL DEFAULT '-infinity', -- the latest `at` that was sent, so that the audit sees a
-    -- watermark that somebody moved over events that have not left
+    sent_through bigint NOT NULL DEFAULT 0, -- the same, written by the relay alone: where it goes on
     holder uuid,
     leased_until timestamptz NOT NULL DEFAULT '-infinity'
 );

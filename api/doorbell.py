@@ -1,7 +1,13 @@
-"""Rings for the workers from a thread of its own: no request waits for the broker."""
+"""Rings for the workers from a thread of its own: no request waits for the broker.
+
+A worker takes all that waits, so one outstanding ring a queue is enough: batches grow with the load, and the cost of a
+ring, some milliseconds over all processes, is shared. A lone order rings at once.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections import defaultdict
@@ -9,40 +15,42 @@ from typing import Any
 
 from amqp.exceptions import AMQPError
 from kombu.exceptions import KombuError
-from redis import RedisError
+from redis import Redis, RedisError
 from structlog import get_logger
 
+from checkout.events import waking
 from tasks.app import app
 
 log = get_logger(__name__)
 
-MOST_IDS = 500
-# Under load one message rings for all who came meanwhile: a message costs Celery about a millisecond of a worker, and
-# fuller batches cost PostgreSQL less. A lone order rings at once.
-# So the more a ring was for, the longer the next one waits: a trickle never does, a flood rings 20 times a second.
-GAP_SECONDS_EACH = 0.001
-LONGEST_GAP_SECONDS = 0.05
+# Flower shows these; the worker looks for itself.
+MOST_IDS = 100
+# Two rings for one task are this far apart: a lone order never waits for it, and under load nobody notices.
+GAP_SECONDS = 0.03
+# The thread shows that it lives at least this often.
+LONGEST_PAUSE_SECONDS = 5.0
 # Workers that are far behind throw old rings away: the sweep has rung again by then.
 EXPIRES_SECONDS = 20
-# More than this many unsent ids are not kept: the sweep finds every one of them in the database.
-MOST_WAITING = 20_000
 
 
 class Doorbell:
-    """Coalesces ids while a publish is in flight. A ring that fails is not repeated: the sweep rings again."""
+    """Coalesces ids while a ring is outstanding. One that fails is not repeated: the sweep rings again."""
 
-    def __init__(self) -> None:
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
         self._waiting: dict[str, list[Any]] = defaultdict(list)
         self._changed = threading.Condition()
         self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
+        self._rung_at: dict[str, float] = {}
+        self.turned_at = time.monotonic()  # when the thread last went round
+        self._thread = threading.Thread(target=self._live, name="doorbell", daemon=True)
         self._thread.start()
 
     def ring(self, task: str, ids: list[Any]) -> None:
-        """Has the task called with these ids, soon."""
+        """Has the task look, soon. The ids are committed already."""
         with self._changed:
-            if len(self._waiting[task]) < MOST_WAITING:
-                self._waiting[task].extend(ids)
+            kept = self._waiting[task]
+            kept.extend(ids[: MOST_IDS - len(kept)])
             self._changed.notify()
 
     def close(self) -> None:
@@ -51,23 +59,39 @@ class Doorbell:
             self._changed.notify()
         self._thread.join(timeout=5)
 
-    def _run(self) -> None:
-        next_ring_at = 0.0
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._stopped or any(self._waiting.values()))
-                self._changed.wait_for(lambda: self._stopped, timeout=next_ring_at - time.monotonic())
-                rung, self._waiting = self._waiting, defaultdict(list)
-                if self._stopped and not rung:
-                    return
-            gap_seconds = min(GAP_SECONDS_EACH * sum(map(len, rung.values())), LONGEST_GAP_SECONDS)
-            next_ring_at = time.monotonic() + gap_seconds
-            for task, ids in rung.items():
-                for start in range(0, len(ids), MOST_IDS):
-                    self._publish(task, ids[start : start + MOST_IDS])
+    def _live(self) -> None:
+        """A doorbell that nobody hears is worse than a process that starts again."""
+        try:
+            while self._turn():
+                self.turned_at = time.monotonic()
+        except Exception:
+            log.exception("doorbell_broken")
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise
+
+    def _turn(self) -> bool:
+        """Waits for what is due, and rings; False when it is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._waiting, timeout=LONGEST_PAUSE_SECONDS)
+            self._changed.wait_for(lambda: self._stopped or self._due(), timeout=self._pause())
+            due = list(self._waiting) if self._stopped else self._due()
+            rung = {task: self._waiting.pop(task) for task in due}
+        for task, ids in rung.items():
+            self._rung_at[task] = time.monotonic()
+            if waking.may_ring(self._redis, task):
+                self._publish(task, ids)
+        return not self._stopped
+
+    def _due(self) -> list[str]:
+        now = time.monotonic()
+        return [task for task in self._waiting if now >= self._rung_at.get(task, 0.0) + GAP_SECONDS]
+
+    def _pause(self) -> float:
+        ready = (self._rung_at.get(task, 0.0) + GAP_SECONDS for task in self._waiting)
+        return max(0.0, min(ready, default=0.0) - time.monotonic())
 
     def _publish(self, task: str, ids: list[Any]) -> None:
         try:
             app.send_task(task, args=[ids], retry=False, ignore_result=True, expires=EXPIRES_SECONDS)
         except (KombuError, OSError, RedisError, AMQPError) as error:
-            log.warning("doorbell_lost", task=task, count=len(ids), error=type(error).__name__)
+            log.warning("doorbell_lost", task=task, error=type(error).__name__)

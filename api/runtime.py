@@ -41,7 +41,7 @@ class Runtime:
         self.settings = settings
         self.resources = Resources(settings, connections=THREADS + BATCHERS)
         self.tokens = Tokens(settings.jwt_secret)
-        self.doorbell = Doorbell()
+        self.doorbell = Doorbell(self.resources.redis)
         self.door: Batcher[Request, Accepted] = Batcher("door", self._accept, MOST_AT_THE_DOOR)
         self.inbox: Batcher[Notify, bool] = Batcher("inbox", self._store, MOST_AT_THE_DOOR)
         self.offers: Batcher[Asked, Offer | CheckoutError] = Batcher("offers", self._offer, MOST_AT_THE_DOOR)
@@ -102,7 +102,8 @@ class Runtime:
     def _store(self, told: Sequence[Notify]) -> list[bool]:
         with transaction(self.resources.engine) as connection:
             ids, fits = notifies.store(connection, told)
-        self.doorbell.ring("apply_notifies", ids)
+        if ids:
+            self.doorbell.ring("apply_notifies", ids)
         return fits
 
     def _offer(self, asked: Sequence[Asked]) -> list[Offer | CheckoutError]:

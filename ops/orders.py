@@ -17,6 +17,8 @@ from checkout.orders.views import View
 from checkout.resources import Resources
 from ops.shell import ORDER_ID, data_dir_option, json_option, print_json, print_table, ring, shop, wake
 
+AT_ONCE = 100
+
 
 @click.group()
 def orders() -> None:
@@ -67,15 +69,22 @@ def cancel(order_id: int, data_dir: Path, as_json: bool) -> None:
 
 
 @orders.command()
-@click.argument("order_id", metavar="ID", type=ORDER_ID)
+@click.argument("order_ids", metavar="[ID]...", type=ORDER_ID, nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that are parked, or wait for their next try alone.")
 @data_dir_option
-def retry(order_id: int, data_dir: Path) -> None:
-    """Have a parked order placed again."""
+def retry(order_ids: tuple[int, ...], everything: bool, data_dir: Path) -> None:
+    """Have parked orders placed again."""
+    if everything == bool(order_ids):
+        raise click.UsageError("name orders, or --all")
     with shop(data_dir) as resources:
         with transaction(resources.engine) as connection:
-            sweep.retry(connection, order_id)
-        ring("place_order_alone", order_id)
-    click.echo(f"order {order_id} is tried again")
+            again = sweep.retry_all(connection) if everything else sweep.retry(connection, order_ids)
+        for order_id in again[:AT_ONCE]:  # The sweep rings for the others.
+            ring("place_order_alone", order_id)
+    for order_id in again:
+        click.echo(f"order {order_id} is tried again")
+    if not again:
+        click.echo("no order waits for that")
 
 
 def _show(resources: Resources, order_id: int, as_json: bool) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from checkout import db, schema, settings
 from checkout.db import Connection, transaction
-from checkout.orders import sweep
 from checkout.stock import catalog
 from ops.shell import EXPECTED, reason
 
@@ -21,7 +20,7 @@ def prepare(connection: Connection) -> None:
     """Raises NotEmpty when somebody else's tables are there."""
     if not schema.is_current(connection):
         schema.migrate(connection)
-    sweep.turn_partitions(connection)
+    schema.turn_partitions(connection)
     if not catalog.page(connection, after="", limit=1):
         catalog.load(connection, catalog.parse(SAMPLE.read_bytes(), is_json=False))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from celery import Celery
-from celery.signals import beat_init, worker_init
+from celery.signals import worker_init
 
 from checkout import logs, memory, settings
 from checkout.resources import Resources
@@ -19,11 +19,6 @@ app.config_from_object("celeryconfig")
 def _settle(**_sent: object) -> None:
     """Before the pool is made: its children inherit it."""
     memory.settle()
-
-
-@beat_init.connect
-def _tick_silently(**_sent: object) -> None:
-    app.conf.task_send_sent_event = False
 
 
 @cache

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from checkout import schema
 from checkout.db import transaction
 from checkout.events import waking
 from checkout.orders import closing, sweep
@@ -11,10 +14,10 @@ from tasks.pay import apply_notifies, query_payments, send_refunds
 from tasks.place import clear_carts, place_order_alone, place_orders
 
 EXPIRED_AT_ONCE = 200
-NOTIFIES_AT_ONCE = 500
 OVERDUE_SECONDS = 5
 QUERIES_AT_ONCE = 80
 QUERIES_A_TASK = 10
+SWEEP_SECONDS = 2
 
 
 @app.task(name="expire_orders", send_events=False)
@@ -46,19 +49,24 @@ def scan_payments() -> None:
 def sweep_up() -> None:
     """Rings again for accepted orders and stored notifies, and clears carts that were left."""
     with transaction(resources().engine) as connection:
-        overdue = sweep.overdue(connection)
-        waiting = notifies.waiting(connection, OVERDUE_SECONDS, NOTIFIES_AT_ONCE)
-    if overdue.together:
-        place_orders.delay(overdue.together)
-    for order_id in overdue.alone:
-        place_order_alone.delay(order_id)
-    if waiting:
-        apply_notifies.delay(waiting)
+        waiting = sweep.overdue(connection)
+        is_news_waiting = notifies.is_waiting(connection, OVERDUE_SECONDS)
+    if waiting.oldest is not None:
+        _ring(place_orders, [waiting.oldest])
+    for order_id in waiting.alone:
+        _ring(place_order_alone, order_id)
+    if is_news_waiting:
+        _ring(apply_notifies, [])
     clear_carts([], OVERDUE_SECONDS)
 
 
-@app.task(name="turn_partitions")
+def _ring(task: Any, argument: Any) -> None:
+    """The next sweep rings again: what nobody takes until then is worth nothing."""
+    task.apply_async((argument,), expires=SWEEP_SECONDS)
+
+
+@app.task(name="turn_partitions", send_events=False)
 def turn_partitions() -> None:
     """Makes tomorrow's partitions and drops old ones."""
     with transaction(resources().engine) as connection:
-        sweep.turn_partitions(connection)
+        schema.turn_partitions(connection)

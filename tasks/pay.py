@@ -7,20 +7,32 @@ import time
 from checkout.db import transaction
 from checkout.events import waking
 from checkout.payments import notifies, queries, refund_calls
+from tasks import turn
 from tasks.app import app, resources
+from tasks.summary import told
 
 # Below the visibility timeout even when the last claim's calls all run into their deadlines.
 QUERY_SECONDS = 40
 CLAIM = 2
 
 
-@app.task(name="apply_notifies")
-def apply_notifies(notify_ids: list[int]) -> None:
-    """Applies notifies that the inbox holds."""
-    waking.wake(resources().redis, notifies.run(resources().engine, notify_ids, resources().rules))
+@app.task(name="apply_notifies", send_events=False)
+@told
+def apply_notifies(notify_ids: list[int]) -> None:  # noqa: ARG001 - the ids say why it was rung; what waits is applied
+    """Applies the notifies that the inbox holds."""
+    turn.take("apply_notifies", _apply)
 
 
-@app.task(name="query_payments")
+def _apply() -> int:
+    count = 0
+    for applied in notifies.run(resources().engine, resources().rules):
+        count += len(applied.outcomes)
+        waking.wake(resources().redis, applied.wakes)
+    return count
+
+
+@app.task(name="query_payments", send_events=False)
+@told
 def query_payments(payment_ids: list[str]) -> None:  # noqa: ARG001 - the ids say why it was rung; what is due is asked
     """Asks Alipay about attempts that are due."""
     end = time.monotonic() + QUERY_SECONDS
@@ -36,7 +48,8 @@ def query_payments(payment_ids: list[str]) -> None:  # noqa: ARG001 - the ids sa
             return
 
 
-@app.task(name="send_refunds")
+@app.task(name="send_refunds", send_events=False)
+@told
 def send_refunds(refund_ids: list[int]) -> None:  # noqa: ARG001 - the ids say why it was rung; what is due is sent
     """Sends the refunds that are due, and asks about those whose answer was lost."""
     end = time.monotonic() + QUERY_SECONDS

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from redis import RedisError
 from structlog import get_logger
 
 from checkout.db import transaction
 from checkout.events import waking
-from checkout.orders import cart, placement
+from checkout.orders import cart, turns
 from checkout.orders.placement import Placed
+from tasks import turn
 from tasks.app import app, resources
+from tasks.summary import told
 
 log = get_logger(__name__)
 
 
-@app.task(name="place_orders")
+@app.task(name="place_orders", send_events=False)
+@told
 def place_orders(order_ids: list[int]) -> None:
-    """Places these orders, and those that arrived behind them."""
-    _follow(placement.run(resources().engine, order_ids, resources().terms))
+    """Places all that waits; the ids are those for which it was rung."""
+    turn.take("place_orders", lambda: _follow(turns.run(resources().engine, order_ids, resources().terms)))
 
 
-@app.task(name="place_order_alone")
+@app.task(name="place_order_alone", send_events=False)
+@told
 def place_order_alone(order_id: int) -> None:
-    """Places one order that may be what kills its batch."""
-    _follow([placement.run_alone(resources().engine, order_id, resources().terms)])
+    """Places one order that would harm its batch."""
+    _follow([turns.run_alone(resources().engine, order_id, resources().terms)])
 
 
-def _follow(batches: list[Placed]) -> None:
+def _follow(batches: Iterable[Placed]) -> int:
+    """After each commit, while the next batch has not begun; how many orders there were."""
+    count = 0
     for batch in batches:
+        count += batch.count
         waking.wake(resources().redis, batch.wakes)
         waking.tell_sold_out(resources().redis, batch.gone)
         if batch.carts:
             clear_carts(batch.carts, older_than_seconds=60)
+    return count
 
 
 def clear_carts(order_ids: list[int], older_than_seconds: float) -> None:

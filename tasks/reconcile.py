@@ -8,11 +8,13 @@ from checkout.alipay.bill import NotReady
 from checkout.db import transaction
 from checkout.reconciliation import comparison
 from tasks.app import app, resources
+from tasks.summary import told
 
 log = get_logger(__name__)
 
 
-@app.task(name="reconcile")
+@app.task(name="reconcile", send_events=False)
+@told
 def reconcile() -> None:
     """Reconciles the days whose bill is due; one that is late is left to the next tick."""
     with transaction(resources().engine) as connection:

@@ -15,13 +15,13 @@ from checkout.alipay.client import Done
 from checkout.audit import invariants
 from checkout.db import Engine, sql, transaction
 from checkout.errors import CheckoutError
-from checkout.orders import acceptance, closing, placement, shipping, views
+from checkout.orders import acceptance, closing, shipping, views
 from checkout.payments import offers, queries, refund_calls, refunds
 from checkout.payments.offers import Asked
 from checkout.stock import catalog, units
 from checkout.stock.catalog import Item
 from tests.shared.answers import Answers
-from tests.shared.factories import TERMS, a_request, a_sku, a_trade, rows, time_passes, told
+from tests.shared.factories import a_request, a_sku, a_trade, place_all, rows, time_passes, told
 from tests.shared.processes import eventually
 from tests.shared.threads import at_once
 
@@ -50,7 +50,7 @@ def place(engine: Engine, rng: random.Random) -> None:
     requests = [a_request(rng.randint(1, USERS), lines=line) for line in lines]
     with transaction(engine) as connection:
         ids = [accepted.order_id for accepted in acceptance.accept(connection, requests)]
-    placement.run(engine, ids, TERMS)
+    place_all(engine, ids)
 
 
 def offer(engine: Engine, rng: random.Random) -> None:

@@ -107,9 +107,9 @@ class Alipay:
         """Asks for a QR code; `fields["qr_code"]`."""
         return self._call("alipay.trade.precreate", self._bill(payment, pay_before))
 
-    def query(self, out_trade_no: str) -> Result:
+    def query(self, out_trade_no: str, trade_no: str | None = None) -> Result:
         """What Alipay knows of the trade; `trade` reads the fields."""
-        return self._call("alipay.trade.query", {"out_trade_no": out_trade_no})
+        return self._call("alipay.trade.query", {"out_trade_no": out_trade_no}, trade_no)
 
     def close(self, out_trade_no: str, trade_no: str | None = None) -> Result:
         """Closes a trade that nobody has paid."""

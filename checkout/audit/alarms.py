@@ -21,8 +21,8 @@ CURES = {
     "answer_differs": "ask Alipay's support: a signed answer spoke of something else; it is asked again",
     "notify_for_another": "see CHECKOUT_ALIPAY_APP_ID and CHECKOUT_ALIPAY_SELLER_ID, and who uses this address",
 }
-# These are over when their attempt is final, whatever made it so.
-_PASSING = ("notify_failed", "query_failed", "answer_differs")
+# These are over when their attempt is final, or their refund has ended, whatever made it so.
+_PASSING = ["notify_failed", "query_failed", "answer_differs", "refund_refused"]
 
 
 class Alarm(NamedTuple):
@@ -53,7 +53,7 @@ def raise_alarm(connection: Connection, alarm: Alarm) -> None:
     connection.execute(_RAISE, alarm._asdict())
 
 
-def settle(connection: Connection, subjects: Collection[str], kinds: Collection[str] = _PASSING) -> None:
-    """The matters are over by themselves: their attempts are final, or their refunds have arrived."""
+def settle(connection: Connection, subjects: Collection[str]) -> None:
+    """Their attempts are final, or their refunds have ended: what was only in the way is over by itself."""
     if subjects:
-        connection.execute(_SETTLE, {"subjects": array(subjects), "kinds": array(kinds)})
+        connection.execute(_SETTLE, {"subjects": array(sorted(subjects)), "kinds": array(_PASSING)})

@@ -55,7 +55,8 @@ _KINDS = {
             || ' was refused: ' || COALESCE(r.error, 'Alipay did not say why')
         FROM refunds r
         WHERE r.status = 'failed' AND r.source = 'operator' AND NOT EXISTS (
-            SELECT FROM refunds l WHERE l.order_id = r.order_id AND l.n = r.n AND l.id > r.id AND l.status <> 'failed')
+            SELECT FROM refunds l WHERE l.order_id = r.order_id AND l.n = r.n AND l.id > r.id AND l.status <> 'failed'
+                AND l.source = 'operator' AND l.amount_fen >= r.amount_fen)
         """,
         "mend what the error names, then checkout refunds create ID, or pay it back elsewhere",
     ),
@@ -108,16 +109,27 @@ _KINDS = {
         """
         SELECT a.order_id::text, o.accepted_at, a.order_id, NULL::bigint,
             'order ' || a.order_id || ' cannot be placed: ' || a.error
-        FROM arrivals a JOIN orders o ON o.id = a.order_id WHERE a.error IS NOT NULL
+        FROM arrivals a JOIN orders o ON o.id = a.order_id WHERE a.parked
         """,
         "mend what the error names, then checkout orders retry ID, or cancel it",
+    ),
+    "order_tried_alone": (
+        """
+        SELECT a.order_id::text, o.accepted_at, a.order_id, NULL::bigint, 'order ' || a.order_id || ' was tried alone '
+            || a.tries || ' times'
+            || CASE WHEN a.deaths > 0 THEN '; ' || a.deaths || ' workers died with it' ELSE '' END
+            || COALESCE(': ' || a.error, '')
+        FROM arrivals a JOIN orders o ON o.id = a.order_id
+        WHERE a.alone_at IS NOT NULL AND NOT a.parked AND o.accepted_at < now() - interval '60 seconds'
+        """,
+        "mend what the error names, or see the workers' logs; it is tried again, or cancel it",
     ),
     "order_not_placed": (
         """
         SELECT a.order_id::text, o.accepted_at, a.order_id, NULL::bigint,
-            'order ' || a.order_id || ' waits to be placed, and was rung again ' || a.rings || ' times'
+            'order ' || a.order_id || ' waits to be placed'
         FROM arrivals a JOIN orders o ON o.id = a.order_id
-        WHERE a.error IS NULL AND o.accepted_at < now() - interval '60 seconds'
+        WHERE a.alone_at IS NULL AND NOT a.parked AND a.since < now() - interval '60 seconds'
         """,
         "see that workers of the queue orders run (checkout doctor)",
     ),
@@ -146,9 +158,10 @@ _KINDS = {
     ),
     "notify_not_applied": (
         """
-        SELECT id::text, received_at, NULL::bigint, NULL::bigint,
-            'what Alipay told of ' || out_trade_no || ' is not applied'
-        FROM notifies WHERE applied_at IS NULL AND received_at < now() - interval '60 seconds'
+        SELECT n.id::text, n.received_at, p.order_id, p.amount_fen, 'what Alipay told of ' || yuan(p.amount_fen)
+            || ' yuan for order ' || p.order_id || ' is not applied'
+        FROM notifies n LEFT JOIN payments p ON p.out_trade_no = n.out_trade_no
+        WHERE n.applied_at IS NULL AND n.received_at < now() - interval '60 seconds'
         """,
         "see that workers of the queue orders run (checkout doctor)",
     ),

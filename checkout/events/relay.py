@@ -23,15 +23,14 @@ LONGEST_IDLE_SECONDS = 0.1
 
 _LEASE = sql("""
     UPDATE relay SET holder = CAST(:holder AS uuid), leased_until = now() + make_interval(secs => :seconds)
-    WHERE holder = CAST(:holder AS uuid) OR leased_until < now() RETURNING published
+    WHERE holder = CAST(:holder AS uuid) OR leased_until < now() RETURNING sent_through
 """)
 _RELEASE = sql("UPDATE relay SET leased_until = '-infinity' WHERE holder = CAST(:holder AS uuid)")
 _DRAWN = sql("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM events_id_seq")
 _NEXT_XID = sql("SELECT pg_current_xact_id()::text::bigint")
 _OLDEST_XID = sql("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 _PUBLISHED = sql("""
-    UPDATE relay SET published = :id, sent_until = GREATEST(sent_until, CAST(:latest AS timestamptz))
-    WHERE holder = CAST(:holder AS uuid) RETURNING published
+    UPDATE relay SET published = :id, sent_through = :id WHERE holder = CAST(:holder AS uuid) RETURNING published
 """)
 
 
@@ -78,7 +77,7 @@ class Relay:
             batch = log.between(connection, self._published, self._fence, MOST_EVENTS)
         if batch:
             self._publish(batch)
-        self._advance(batch[-1].id if len(batch) == MOST_EVENTS else self._fence, batch)
+        self._advance(batch[-1].id if len(batch) == MOST_EVENTS else self._fence)
         return len(batch)
 
     def _lease(self) -> bool:
@@ -98,11 +97,9 @@ class Relay:
         with transaction(self._engine) as connection:
             connection.execute(_RELEASE, {"holder": self._holder})
 
-    def _advance(self, event_id: int, sent: Sequence[Logged]) -> None:
-        latest = max((event.at for event in sent), default=None)
+    def _advance(self, event_id: int) -> None:
         with transaction(self._engine) as connection:
-            values = {"id": event_id, "latest": latest, "holder": self._holder}
-            kept = connection.execute(_PUBLISHED, values).scalar()
+            kept = connection.execute(_PUBLISHED, {"id": event_id, "holder": self._holder}).scalar()
         if kept is None:
             self._leased_until = 0  # Another relay took over while this one was away.
         self._published = event_id

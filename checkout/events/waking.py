@@ -9,6 +9,8 @@ from structlog import get_logger
 
 log = get_logger(__name__)
 
+RUNG_MS = 2000
+
 # Waiting frontends are woken here by "id:version,…"; a lost message costs them seconds, not truth.
 WAKE_CHANNEL = "checkout.wake"
 # The doors hear here which SKUs may be sold out.
@@ -18,6 +20,33 @@ SOLD_OUT_CHANNEL = "checkout.sold_out"
 def wake(redis: Redis, versions: Iterable[tuple[int, int]]) -> None:
     """Tells waiting frontends, after the commit, which orders have which version now."""
     _publish(redis, WAKE_CHANNEL, ",".join(f"{order_id}:{version}" for order_id, version in versions))
+
+
+def may_ring(redis: Redis, task: str) -> bool:
+    """Whether nobody has rung for that task whom no worker has answered yet; if so, the caller rings now.
+
+    Who has committed before he asks is seen by the worker that answers. A ring that was lost costs the mark's life.
+    """
+    try:
+        return bool(redis.set(f"checkout_rung_{task}", "1", nx=True, px=RUNG_MS))
+    except RedisError:
+        return True  # One ring too many harms nobody.
+
+
+def answer(redis: Redis, task: str) -> None:
+    """A worker is about to look: whoever comes from now on rings again."""
+    try:
+        redis.delete(f"checkout_rung_{task}")
+    except RedisError as error:
+        log.warning("ring_not_answered", task=task, error=type(error).__name__)
+
+
+def stay(redis: Redis, task: str) -> None:
+    """A worker looks again and again: nobody need ring."""
+    try:
+        redis.set(f"checkout_rung_{task}", "1", px=RUNG_MS)
+    except RedisError as error:
+        log.warning("ring_not_answered", task=task, error=type(error).__name__)
 
 
 def tell_sold_out(redis: Redis, sku_ids: Iterable[str]) -> None:

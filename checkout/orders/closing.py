@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from checkout.db import Connection, command, sql
 from checkout.errors import NotCancellable, NotFound
-from checkout.orders import attempts, schedule
+from checkout.orders import attempts
 from checkout.orders.ledger import Ledger, Order
 
 _FORGET_ARRIVAL = command("DELETE FROM arrivals WHERE order_id = :id")
@@ -69,11 +69,11 @@ def end_attempts(ledger: Ledger, order: Order) -> None:
     """The order needs no more money: its open attempts are to be closed at Alipay before they bring any."""
     for payment in order.payments:
         if payment.status != "open":
-            schedule.plan(ledger, order, payment)
+            attempts.plan(ledger, order, payment)
         elif payment.offered_at is None:
             attempts.close(ledger, order, payment, "never_offered")
         else:
-            schedule.look_now(ledger, order, payment)
+            attempts.look_now(ledger, order, payment)
 
 
 def settle(ledger: Ledger, order: Order) -> None:

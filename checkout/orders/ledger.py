@@ -181,6 +181,7 @@ class Ledger:
         self._added: dict[str, Payment] = {}
         self._events: list[Event] = []
         self._returning: list[Order] = []
+        self._settled: set[str] = set()
         self._movement: Movement | None = None  # None: the units are not locked yet
 
     def record(self, order: Order, topic: str, **data: Any) -> None:
@@ -213,6 +214,10 @@ class Ledger:
         """Notes a change that frontends see but that is no event of its own."""
         order.version += 1
 
+    def settle_alarms(self, subject: str) -> None:
+        """What was in the way of this number is over, at `save`."""
+        self._settled.add(subject)
+
     def give_back(self, order: Order) -> None:
         """Returns the order's units to sale at `save`."""
         order.stock = "returned"
@@ -242,11 +247,11 @@ class Ledger:
             self.connection.execute(_UPDATE_ORDERS, _CHANGED_ORDER.of(changed))
         if self._touched:
             self.connection.execute(_UPDATE_PAYMENTS, _CHANGED_PAYMENT.of(list(self._touched.values())))
-        if ended := [payment.out_trade_no for payment in self._touched.values() if payment.status != "open"]:
-            alarms.settle(self.connection, ended)
         if self._added:
             self.connection.execute(_ADD_PAYMENTS, _NEW_PAYMENT.of(list(self._added.values())))
         log.append(self.connection, [*self._events, *moved])
+        self._settled |= {payment.out_trade_no for payment in self._touched.values() if payment.status != "open"}
+        alarms.settle(self.connection, self._settled)  # Last of all locks.
         return [(order.id, order.version) for order in changed]
 
     def _holds(self) -> Counter[int]:

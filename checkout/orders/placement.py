@@ -7,25 +7,21 @@ once, the orders are walked in arrival order in memory, all lines or none, and e
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy.exc import DBAPIError
-from structlog import get_logger
 
-from checkout import db, money
+from checkout import money
 from checkout.columns import Columns
-from checkout.db import Connection, Engine, array, command, sql, transaction
+from checkout.db import Connection, array, command, sql
+from checkout.errors import CheckoutError
 from checkout.events import log as event_log
 from checkout.events.log import Event
 from checkout.orders import allocation, attempts, sweep
 from checkout.orders.allocation import Batch, Claimed, Terms
 from checkout.stock import units
-
-log = get_logger(__name__)
 
 # Larger batches hold hot rows longer than they save.
 MOST_ORDERS = 200
@@ -33,28 +29,41 @@ MOST_ORDERS = 200
 
 @dataclass(frozen=True)
 class Placed:
-    """How many orders were claimed, whom to wake, whose carts to clear, and which SKUs are sold out."""
+    """How many orders were claimed and which was the first; whom to wake, whose carts to clear, which SKUs are gone."""
 
     count: int
+    first: int
     wakes: list[tuple[int, int]]
     carts: list[int]
     gone: list[str]
 
 
-_CLAIM_WHERE = """
+NOTHING = Placed(0, 0, [], [], [])
+
+
+class Overdue(CheckoutError):
+    """These wait for so long that they may be what kills workers; nothing is placed."""
+
+    code = "overdue"
+
+    def __init__(self, order_ids: list[int]) -> None:
+        super().__init__(f"{len(order_ids)} orders are overdue")
+        self.order_ids = order_ids
+
+
+_CLAIMED = """
     SELECT o.id, o.user_id, o.pay_method, o.from_cart, o.expected_total_fen, o.sku_ids, o.quantities, o.version,
-        now() AS now
+        now() AS now, a.claimed_by IS NULL AND a.since < now() - make_interval(secs => :overdue) AS is_unclaimed
     FROM arrivals a JOIN orders o ON o.id = a.order_id
-    WHERE a.error IS NULL AND o.status = 'accepted' AND
+    WHERE NOT a.parked AND o.status = 'accepted' AND
 """
-# Orders are claimed from the doorbell's first id on: those that came meanwhile go along. An order that the sweep
-# rang twice may be what kills its batch, so it is taken only when it is rung alone.
+# The oldest first, whatever it was that rang: those that came meanwhile go along.
 _CLAIM = sql(
-    _CLAIM_WHERE
-    + """a.order_id >= :first AND a.rings < 2
+    _CLAIMED
+    + """a.order_id >= :first AND a.alone_at IS NULL
     ORDER BY a.order_id LIMIT :most FOR NO KEY UPDATE OF o SKIP LOCKED"""
 )
-_CLAIM_ALONE = sql(_CLAIM_WHERE + "a.order_id = :id FOR NO KEY UPDATE OF o SKIP LOCKED")
+_CLAIM_ALONE = sql(_CLAIMED + "a.order_id = :id FOR NO KEY UPDATE OF o SKIP LOCKED")
 # New users are added before any user is locked: who holds a lock then never waits for an insert.
 _ADD_USERS = command("""
     INSERT INTO users (id) SELECT id FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
@@ -96,86 +105,36 @@ _ADD_CLEARINGS = command("""
     INSERT INTO cart_clearings (order_id, user_id)
     SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:user_ids AS bigint[]))
 """)
-_WAITING = sql("""
-    SELECT order_id FROM arrivals WHERE order_id >= :first AND rings < 2 AND error IS NULL ORDER BY order_id LIMIT :most
-""")
 _LEAVE = command("DELETE FROM arrivals WHERE order_id = ANY(CAST(:ids AS bigint[]))")
 
 
-def run(engine: Engine, order_ids: Sequence[int], terms: Terms) -> list[Placed]:
-    """Places what waits from the lowest of these ids on, batch by batch, until nothing is left for this worker."""
-    done: list[Placed] = []
-    while True:
-        try:
-            batch = _try_again(engine, lambda connection: place(connection, min(order_ids), terms))
-        except DBAPIError as error:
-            if not db.is_data_fault(error):
-                raise
-            return [*done, *isolate(engine, min(order_ids), terms)]
-        done.append(batch)
-        if batch.count < MOST_ORDERS:
-            return done
+def place(connection: Connection, first: int, terms: Terms, noted: Collection[int] = ()) -> Placed:
+    """Places or rejects the accepted orders from that id on that nobody else is placing; `MOST_ORDERS` at once.
 
-
-def isolate(engine: Engine, first: int, terms: Terms) -> list[Placed]:
-    """Places each order in a transaction of its own, and parks those that fail even so.
-
-    Not by savepoints in one transaction: the locks of one order after the other would break the lock order.
+    Raises Overdue for those that wait for long and are not `noted`.
     """
-    with transaction(engine) as connection:
-        ids = list(connection.execute(_WAITING, {"first": first, "most": MOST_ORDERS}).scalars())
-    return [run_alone(engine, order_id, terms) for order_id in ids]
-
-
-def run_alone(engine: Engine, order_id: int, terms: Terms) -> Placed:
-    """Places one order; parks it when its own data makes that impossible."""
-    try:
-        return _try_again(engine, lambda connection: place_alone(connection, order_id, terms))
-    except DBAPIError as error:
-        if not db.is_data_fault(error):
-            raise
-        with transaction(engine) as connection:
-            sweep.park(connection, order_id, db.verdict(error))
-        log.error("order_parked", order_id=order_id, sqlstate=db.sqlstate(error))
-        return Placed(0, [], [], [])
-
-
-def _try_again(engine: Engine, step: Callable[[Connection], Placed]) -> Placed:
-    """A lost connection, a deadlock or a full server passes: the same batch is tried as it is."""
-    for wait_seconds in (0.01, 0.05, 0.2):
-        try:
-            with transaction(engine) as connection:
-                return step(connection)
-        except DBAPIError as error:
-            if not db.is_passing(error):
-                raise
-            log.warning("placement_tried_again", sqlstate=db.sqlstate(error))
-            time.sleep(wait_seconds)
-    with transaction(engine) as connection:
-        return step(connection)
-
-
-def place(connection: Connection, first: int, terms: Terms) -> Placed:
-    """Places or rejects the accepted orders from that id on that nobody else is placing; `MOST_ORDERS` at once."""
-    rows = connection.execute(_CLAIM, {"first": first, "most": MOST_ORDERS})
-    return _place(connection, [Claimed(*row) for row in rows], terms)
+    values = {"first": first, "most": MOST_ORDERS, "overdue": sweep.OVERDUE_SECONDS}
+    found = connection.execute(_CLAIM, values).all()
+    if overdue := [row.id for row in found if row.is_unclaimed and row.id not in noted]:
+        raise Overdue(overdue)
+    return _place(connection, [Claimed(*row[:-1]) for row in found], terms)
 
 
 def place_alone(connection: Connection, order_id: int, terms: Terms) -> Placed:
     """Places or rejects one order, without company that it could harm."""
-    rows = connection.execute(_CLAIM_ALONE, {"id": order_id})
-    return _place(connection, [Claimed(*row) for row in rows], terms)
+    rows = connection.execute(_CLAIM_ALONE, {"id": order_id, "overdue": sweep.OVERDUE_SECONDS})
+    return _place(connection, [Claimed(*row[:-1]) for row in rows], terms)
 
 
 def _place(connection: Connection, claimed: Sequence[Claimed], terms: Terms) -> Placed:
     if not claimed:
-        return Placed(0, [], [], [])
+        return NOTHING
     held = _lock_users(connection, claimed)
     skus = units.lock(connection, sorted({sku_id for order in claimed for sku_id in order.sku_ids}))
     batch = allocation.walk(claimed, skus, held, terms)
     wakes = _write(connection, batch, held, terms)
     carts = [order.id for order, _, _ in batch.placed if order.from_cart]
-    return Placed(len(claimed), wakes, carts, batch.gone)
+    return Placed(len(claimed), claimed[0].id, wakes, carts, batch.gone)
 
 
 def _lock_users(connection: Connection, claimed: Sequence[Claimed]) -> dict[int, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +21,8 @@ from checkout.payments.trades import Applied, Rules
 
 log = get_logger(__name__)
 
+MOST_NOTIFIES = 200
+
 _STORE = sql("""
     INSERT INTO notifies (fact, out_trade_no, params)
     SELECT fact, number, params::jsonb
@@ -30,20 +33,23 @@ _STORE = sql("""
 _EXPECTED = sql("""
     SELECT out_trade_no, order_id, amount_fen FROM payments WHERE out_trade_no = ANY(CAST(:numbers AS text[]))
 """)
+# The oldest first, whatever it was that rang.
 _CLAIM = sql("""
     SELECT id, params FROM notifies
-    WHERE id = ANY(CAST(:ids AS bigint[])) AND applied_at IS NULL ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    WHERE applied_at IS NULL ORDER BY id LIMIT :most FOR NO KEY UPDATE SKIP LOCKED
 """)
+_CLAIM_ONE = sql("""
+    SELECT id, params FROM notifies WHERE id = :id AND applied_at IS NULL FOR NO KEY UPDATE SKIP LOCKED
+""")
+_PENDING = sql("SELECT id FROM notifies WHERE applied_at IS NULL ORDER BY id LIMIT :most")
 _APPLIED = command("""
     UPDATE notifies SET applied_at = now(), outcome = a.outcome
     FROM unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[])) AS a (id, outcome) WHERE notifies.id = a.id
 """)
-_WAITING = sql("""
-    SELECT id FROM notifies WHERE applied_at IS NULL AND received_at < now() - make_interval(secs => :seconds)
-    ORDER BY id LIMIT :limit
+_IS_WAITING = sql("""
+    SELECT EXISTS (
+        SELECT FROM notifies WHERE applied_at IS NULL AND received_at < now() - make_interval(secs => :seconds))
 """)
-
-
 _FAILED = sql("""
     UPDATE notifies SET applied_at = now(), outcome = 'failed' WHERE id = :id AND applied_at IS NULL
     RETURNING out_trade_no
@@ -97,28 +103,41 @@ def _misfit(trade: Trade, order_id: int | None, amount_fen: int | None) -> Alarm
     return Alarm("notify_amount_differs", trade.out_trade_no, says, order_id, trade.total_fen)
 
 
-def run(engine: Engine, ids: Sequence[int], rules: Rules) -> list[tuple[int, int]]:
-    """Applies stored notifies, together; when the data of one makes that fail, each alone. Returns whom to wake."""
-    try:
-        with transaction(engine) as connection:
-            return apply(connection, ids, rules).wakes
-    except DBAPIError as error:
-        if db.is_passing(error):
-            raise
-    return [wake for notify_id in ids for wake in _run_alone(engine, notify_id, rules)]
+def run(engine: Engine, rules: Rules) -> Iterator[Applied]:
+    """Applies what waits, the oldest first, until nothing is left; yields after each commit.
+
+    When the data of one makes its batch fail, each is applied alone.
+    """
+    while True:
+        try:
+            with transaction(engine) as connection:
+                applied = apply(connection, rules)
+        except DBAPIError as error:
+            if db.is_passing(error):
+                raise
+            with transaction(engine) as connection:
+                pending = list(connection.execute(_PENDING, {"most": MOST_NOTIFIES}).scalars())
+            if not pending:
+                raise
+            for notify_id in pending:
+                yield _run_alone(engine, notify_id, rules)
+            continue
+        yield applied
+        if len(applied.outcomes) < MOST_NOTIFIES:
+            return
 
 
-def _run_alone(engine: Engine, notify_id: int, rules: Rules) -> list[tuple[int, int]]:
+def _run_alone(engine: Engine, notify_id: int, rules: Rules) -> Applied:
     try:
         with transaction(engine) as connection:
-            return apply(connection, [notify_id], rules).wakes
+            return _apply(connection, connection.execute(_CLAIM_ONE, {"id": notify_id}).all(), rules)
     except DBAPIError as error:
         if db.is_passing(error):
             raise
         log.error("notify_failed", notify_id=notify_id, sqlstate=db.sqlstate(error))
         with transaction(engine) as connection:
             _park(connection, notify_id, db.verdict(error))
-        return []
+        return Applied([], [], {})
 
 
 def _park(connection: Connection, notify_id: int, error: str) -> None:
@@ -130,24 +149,28 @@ def _park(connection: Connection, notify_id: int, error: str) -> None:
         alarms.raise_alarm(connection, Alarm("notify_failed", number, says, order_id))
 
 
-def apply(connection: Connection, ids: Sequence[int], rules: Rules) -> Applied:
-    """Applies the stored notifies that nobody has applied yet, oldest first."""
-    rows = connection.execute(_CLAIM, {"ids": array(ids)}).all()
+def apply(connection: Connection, rules: Rules) -> Applied:
+    """Applies the stored notifies that nobody has applied yet, the oldest first; `MOST_NOTIFIES` at once."""
+    return _apply(connection, connection.execute(_CLAIM, {"most": MOST_NOTIFIES}).all(), rules)
+
+
+def _apply(connection: Connection, rows: Sequence[Any], rules: Rules) -> Applied:
     told: list[Trade] = [notify.trade(row.params) for row in rows]
     applied = trades.apply(connection, told, rules)
     for trade, outcome in zip(told, applied.outcomes, strict=True):
         if outcome in _ALARMS:
-            alarms.raise_alarm(connection, _unbelieved(outcome, trade))
+            alarms.raise_alarm(connection, _unbelieved(outcome, trade, applied.orders.get(trade.out_trade_no)))
     columns = {"ids": array(row.id for row in rows), "outcomes": array(applied.outcomes)}
     connection.execute(_APPLIED, columns)
     return applied
 
 
-def _unbelieved(outcome: str, trade: Trade) -> Alarm:
-    says = f"{money.yuan(trade.total_fen)} yuan ({trade.status}, trade {trade.trade_no}) for {trade.out_trade_no}"
-    return Alarm(_ALARMS[outcome], trade.out_trade_no, f"Alipay tells of {says}: {outcome}", fen=trade.total_fen)
+def _unbelieved(outcome: str, trade: Trade, order_id: int | None) -> Alarm:
+    says = f"{money.yuan(trade.total_fen)} yuan ({trade.status}, trade {trade.trade_no}) for order {order_id}"
+    says = f"Alipay tells of {says}, number {trade.out_trade_no}: {outcome}"
+    return Alarm(_ALARMS[outcome], trade.out_trade_no, says, order_id, trade.total_fen)
 
 
-def waiting(connection: Connection, older_than_seconds: float, limit: int) -> list[int]:
-    """Stored but unapplied: their doorbell was lost."""
-    return list(connection.execute(_WAITING, {"seconds": older_than_seconds, "limit": limit}).scalars())
+def is_waiting(connection: Connection, older_than_seconds: float) -> bool:
+    """Whether any is stored and not applied for so long: its doorbell was lost."""
+    return bool(connection.execute(_IS_WAITING, {"seconds": older_than_seconds}).scalar())

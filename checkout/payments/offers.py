@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from checkout.db import Connection, sql
 from checkout.errors import CheckoutError, NotFound, NotPayable
-from checkout.orders import attempts, schedule
+from checkout.orders import attempts
 from checkout.orders.ledger import Ledger, Order, Payment
 
 # Below these, Alipay takes the minimum instead of our time_expire (opendocs: page from 1m, wap and app from 5m).
@@ -59,9 +59,8 @@ def _answer(ledger: Ledger, asked: Asked, time_scale: float) -> Offer | Checkout
     payment.method = asked.method
     payment.offered_at = ledger.now
     payment.payable_until = _payable_until(ledger.now, order.pay_before, asked.method, time_scale)
-    schedule.plan(ledger, order, payment, time_scale)
+    attempts.plan(ledger, order, payment, time_scale)
     ledger.touch(order, payment)
-    ledger.change(order)
     return Offer(payment, order.pay_before, is_new=True)
 
 

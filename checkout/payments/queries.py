@@ -18,7 +18,7 @@ from checkout.alipay.trade import Trade
 from checkout.audit import alarms
 from checkout.audit.alarms import Alarm
 from checkout.db import Connection, Engine, command, sql, transaction
-from checkout.orders import attempts, closing, schedule
+from checkout.orders import attempts, closing
 from checkout.orders.ledger import Ledger, Order, Payment
 from checkout.payments import trades
 from checkout.payments.trades import Rules
@@ -27,6 +27,7 @@ log = get_logger(__name__)
 
 LEASE_SECONDS = 60
 SOONEST_SECONDS = 3
+PAUSE_SECONDS = 5
 
 
 class Due(NamedTuple):
@@ -54,11 +55,15 @@ _CLAIM = sql(f"""
     FROM due WHERE p.order_id = due.order_id AND p.n = due.n
     RETURNING p.order_id, p.n, p.out_trade_no, due.closing, now()
 """)  # noqa: S608 - ours
-_END_LEASE = command("UPDATE payments SET leased_until = NULL WHERE order_id = :order_id AND n = :n")
+# What stays due, because its order's time is over and nobody has closed it yet, is not asked about without a pause.
+_END_LEASE = command("""
+    UPDATE payments SET leased_until = CASE WHEN due_at <= now() THEN now() + make_interval(secs => :pause) END
+    WHERE order_id = :order_id AND n = :n
+""")
 _MAKE_DUE = command("""
     UPDATE payments SET due_at = now() + make_interval(secs => :soonest)
     WHERE out_trade_no = :number AND status = 'open' AND offered_at IS NOT NULL
-        AND due_at > now() + make_interval(secs => :soonest)
+        AND (due_at > now() + make_interval(secs => :soonest) OR leased_until > now())
 """)
 _ORDER_OF = sql("SELECT order_id FROM payments WHERE out_trade_no = :number")
 
@@ -126,9 +131,17 @@ def _write(
         elif isinstance(answer, Unknown) and answer.is_foreign:
             _alarm(ledger, payment, "answer_differs", f"Alipay's answer speaks of something else: {answer.why}")
         if payment.status == "open":
-            schedule.plan(ledger, order, payment, time_scale)
-        connection.execute(_END_LEASE, {"order_id": order.id, "n": payment.n})
-        return ledger.save()
+            attempts.plan(ledger, order, payment, time_scale, hastened=_hastened(payment, due))
+        wakes = ledger.save()
+        values = {"order_id": order.id, "n": payment.n, "pause": PAUSE_SECONDS / time_scale}
+        connection.execute(_END_LEASE, values)
+        return wakes
+
+
+def _hastened(payment: Payment, due: Due) -> datetime | None:
+    """When somebody wanted to know while the question was under way."""
+    was_moved = payment.due_at is not None and due.claimed_at is not None and payment.due_at > due.claimed_at
+    return payment.due_at if was_moved else None
 
 
 # What a query found, and we do not believe, is real money all the same.

@@ -37,6 +37,7 @@ class Applied:
 
     outcomes: list[str]
     wakes: list[tuple[int, int]]
+    orders: dict[str, int]  # of the out_trade_nos that are ours
 
 
 _PLACES = sql("SELECT out_trade_no, order_id, n FROM payments WHERE out_trade_no = ANY(CAST(:numbers AS text[]))")
@@ -64,9 +65,8 @@ def apply(connection: Connection, trades: Sequence[Trade], rules: Rules) -> Appl
     ledger = Ledger(connection, (order_id for order_id, _ in known.values()))
     told = [(known[trade.out_trade_no], trade) for trade in trades if trade.out_trade_no in known]
     outcomes = iter(believe(ledger, told, rules))
-    return Applied(
-        [next(outcomes) if trade.out_trade_no in known else "unknown_payment" for trade in trades], ledger.save()
-    )
+    became = [next(outcomes) if trade.out_trade_no in known else "unknown_payment" for trade in trades]
+    return Applied(became, ledger.save(), {number: order_id for number, (order_id, _) in known.items()})
 
 
 def believe(ledger: Ledger, told: Sequence[tuple[Place, Trade]], rules: Rules) -> list[str]:

@@ -13,15 +13,14 @@ from falcon.testing import Result
 from api import orders as api_orders
 from checkout.db import Engine
 from checkout.events import waking
-from checkout.orders import placement
 from checkout.resources import Resources
 from tests.shared.client import Client, problem, serving
-from tests.shared.factories import TERMS, a_sku, an_order, many_orders, order, paid, placed
+from tests.shared.factories import a_sku, an_order, many_orders, order, paid, place_all, placed
 from tests.shared.processes import eventually
 
 
 def place(engine: Engine, resources: Resources, order_id: int, *, wakes: bool = True) -> None:
-    for batch in placement.run(engine, [order_id], TERMS):
+    for batch in place_all(engine, [order_id]):
         if wakes:
             waking.wake(resources.redis, batch.wakes)
 
@@ -39,7 +38,7 @@ def test_a_status_read_has_an_etag_that_changes_with_the_order(client: Client, e
     path = f"/v1/orders/{order_id}"
     first = client.get(path)
     assert client.get(path, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
-    placement.run(engine, [order_id], TERMS)
+    place_all(engine, [order_id])
     second = client.get(path, headers={"If-None-Match": first.headers["etag"]})
     assert (second.status_code, second.headers["etag"] != first.headers["etag"]) == (200, True)
 

@@ -120,7 +120,7 @@ _LOOKS = (
     ),
     _row(
         "the watermark is ahead of all ids", "watermark_behind_events", "relay",
-        "UPDATE relay SET published = published + 9000000000000000, sent_until = 'infinity'",
+        "UPDATE relay SET published = published + 9000000000000000, sent_through = published + 9000000000000000",
     ),
     _row("the relay is leased for ever", "watermark_behind_events", "relay", "UPDATE relay SET leased_until = 'infinity'"),
     _row("the relay has no row", "watermark_behind_events", "relay", "DELETE FROM relay"),
@@ -178,7 +178,7 @@ _ORDERS = (
     _row("an accepted order lost its arrival", "accepted_orders_have_arrivals", ACCEPTED, "DELETE FROM arrivals"),
     _row(
         "an order is accepted for too long", "none_accepted_too_long", ACCEPTED,
-        "UPDATE arrivals SET error = NULL, rings = 1",
+        "UPDATE arrivals SET parked = false, since = now() - interval '61 seconds'",
         f"UPDATE orders SET accepted_at = now() - interval '61 seconds' WHERE id = {ACCEPTED}",
     ),
     _order("more was asked for than was bought", "placed_orders_have_lines", EXPIRED, "quantities = '{2,2}'"),

@@ -42,7 +42,7 @@ def fill(engine: Engine) -> None:
 def _park(engine: Engine, order_id: int) -> None:
     """Left alone while others are placed."""
     with transaction(engine) as connection:
-        sweep.park(connection, order_id, "22003 out of range")
+        sweep.fail_alone(connection, order_id, "22003 out of range", parked=True)
 
 
 def _complete(engine: Engine, order_id: int) -> None:

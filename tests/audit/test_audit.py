@@ -135,5 +135,5 @@ def test_since_leaves_older_orders_out(engine: Engine) -> None:
 def test_an_order_that_was_just_tried_again_has_not_waited_too_long(engine: Engine) -> None:
     with transaction(engine) as connection:
         connection.execute(sql("UPDATE orders SET accepted_at = now() - interval '5 minutes' WHERE id = 1"))
-        connection.execute(sql("UPDATE arrivals SET error = NULL, rings = 0, rung_at = now()"))
+        connection.execute(sql("UPDATE arrivals SET parked = false, since = now()"))
     assert breaches(engine) == {}

@@ -44,7 +44,7 @@ def test_a_shop_at_work_has_nothing_stuck(checkout: Command, engine: Engine) -> 
 
 def test_a_matter_is_told_with_what_is_known_and_its_cure(checkout: Command, engine: Engine) -> None:
     order_id = an_order(engine)
-    do(engine, "UPDATE arrivals SET error = '22003 out of range'")
+    do(engine, "UPDATE arrivals SET error = '22003 out of range', parked = true")
     [told_json] = answer(checkout("stuck", "--json"))
     assert (told_json["kind"], told_json["subject"]) == ("order_parked", str(order_id))
     assert "22003 out of range" in told_json["detail"]
@@ -101,7 +101,7 @@ def test_only_what_stands_there_is_settled_and_never_without_a_word(
 
 def test_money_comes_first_all_are_counted_and_paged(checkout: Command, engine: Engine) -> None:
     an_order(engine)
-    do(engine, "UPDATE arrivals SET error = '22003 out of range'")
+    do(engine, "UPDATE arrivals SET error = '22003 out of range', parked = true")
     alarm(engine, *(Alarm("notify_for_another", f"N{n}", "from another app") for n in range(120)))
     alarm(engine, Alarm("notify_of_unknown_payment", "LARGE", "5000.00 yuan for LARGE", fen=500_000))
     alarm(engine, Alarm("notify_of_unknown_payment", "SMALL", "1.00 yuan for SMALL", fen=100))
@@ -116,8 +116,16 @@ def test_money_comes_first_all_are_counted_and_paged(checkout: Command, engine: 
 
 def test_an_order_that_nobody_places(engine: Engine) -> None:
     order_id = an_order(engine)
-    do(engine, "UPDATE orders SET accepted_at = now() - interval '61 seconds'")
+    do(engine, "UPDATE arrivals SET since = now() - interval '61 seconds'")
     assert only(engine) == ("order_not_placed", str(order_id))
+
+
+def test_an_order_that_is_tried_alone(engine: Engine) -> None:
+    order_id = an_order(engine)
+    do(engine, "UPDATE orders SET accepted_at = now() - interval '61 seconds'")
+    do(engine, "UPDATE arrivals SET alone_at = now(), tries = 2, deaths = 3, error = 'P0001 no'")
+    assert only(engine) == ("order_tried_alone", str(order_id))
+    assert "was tried alone 2 times; 3 workers died with it: P0001 no" in matters(engine)[0].detail
 
 
 def test_money_that_was_not_kept_until_it_has_gone_back(engine: Engine) -> None:

@@ -128,12 +128,12 @@ def test_the_event_log_is_for_operators(client: Client) -> None:
 
 
 def test_partitions_are_turned_and_keep_what_is_needed(engine: Engine) -> None:
-    from checkout.orders import sweep
+    from checkout import schema
 
     with transaction(engine) as connection:
         connection.execute(sql("SELECT make_partitions(current_date - 40, current_date - 30)"))
     with transaction(engine) as connection:  # One, so that its day does not end in between.
-        assert sweep.turn_partitions(connection) > 0
+        assert schema.turn_partitions(connection) > 0
         names = connection.execute(sql("SELECT tablename FROM pg_tables WHERE tablename ~ '^events_[0-9]'")).scalars()
         days = sorted(name.removeprefix("events_") for name in names)
         oldest, last = connection.execute(
@@ -141,4 +141,4 @@ def test_partitions_are_turned_and_keep_what_is_needed(engine: Engine) -> None:
         ).one()
         assert days[0] <= oldest
         assert days[-1] == last
-        assert sweep.turn_partitions(connection) == 0
+        assert schema.turn_partitions(connection) == 0

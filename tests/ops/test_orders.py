@@ -80,10 +80,25 @@ def test_a_parked_order_is_tried_again_alone(checkout: Command, engine: Engine, 
     a_sku(engine)
     order_id = an_order(engine)
     with transaction(engine) as connection:
-        sweep.park(connection, order_id, "22003 out of range")
+        sweep.fail_alone(connection, order_id, "22003 out of range", parked=True)
     assert good(checkout("orders", "retry", order_id)) == f"order {order_id} is tried again\n"
     assert row(engine, "arrivals", order_id=order_id).error is None
     assert rung(broker, "orders") == [("place_order_alone", [order_id])]
+
+
+def test_all_that_are_parked_or_wait_for_a_try_alone_are_tried_again(
+    checkout: Command, engine: Engine, broker: Valkey
+) -> None:
+    a_sku(engine)
+    parked, ill, healthy = (an_order(engine) for _ in range(3))
+    with transaction(engine) as connection:
+        sweep.fail_alone(connection, parked, "22003 out of range", parked=True)
+        sweep.claim_alone(connection, ill)
+    said = good(checkout("orders", "retry", "--all"))
+    assert said == f"order {parked} is tried again\norder {ill} is tried again\n"
+    assert sorted(rung(broker, "orders")) == [("place_order_alone", [parked]), ("place_order_alone", [ill])]
+    assert row(engine, "arrivals", order_id=healthy).alone_at is None
+    assert (checkout("orders", "retry").exit_code, checkout("orders", "retry", "--all", healthy).exit_code) == (2, 2)
 
 
 def test_only_an_accepted_order_is_tried_again(checkout: Command, engine: Engine) -> None:

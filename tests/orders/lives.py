@@ -10,12 +10,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from checkout.db import Engine, sql, transaction
 from checkout.errors import CheckoutError, NotCancellable, NotPayable, NotShippable, RefundExceedsPaid
-from checkout.orders import closing, placement, shipping
+from checkout.orders import closing, shipping
 from checkout.payments import refunds
 from checkout.payments.offers import Asked
 from checkout.stock import units
 from tests.orders.model import Attempt, Model
-from tests.shared.factories import TERMS, a_sku, a_trade, an_order, offer, rows, time_passes, told
+from tests.shared.factories import TERMS, a_sku, a_trade, an_order, offer, place_all, rows, time_passes, told
 
 _examples = count(1)
 
@@ -51,7 +51,7 @@ class Shop(RuleBasedStateMachine):
 
     def place(self, lines: dict[str, int]) -> Model:
         order_id = an_order(self.engine, user_id=self.number, lines=lines)
-        placement.run(self.engine, [order_id], TERMS)
+        place_all(self.engine, [order_id])
         model = Model(order_id, lines, "rejected", "out_of_stock")
         unpaid = sum(m.holds and m.kept is None for m in self.orders)
         if unpaid >= TERMS.max_open_orders:

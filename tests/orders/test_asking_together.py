@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from checkout.db import Engine
-from checkout.orders import placement
 from tests.shared.client import Client, problem
-from tests.shared.factories import TERMS, a_sku, attempts, many_orders
+from tests.shared.factories import a_sku, attempts, many_orders, place_all
 
 BUYERS = 20
 
@@ -13,7 +12,7 @@ BUYERS = 20
 def test_buyers_who_ask_to_pay_together_get_their_own_attempts(client: Client, engine: Engine) -> None:
     a_sku(engine, stock=BUYERS)
     ids = many_orders(engine, BUYERS)
-    placement.run(engine, ids, TERMS)
+    place_all(engine, ids)
     asked = list(zip(range(1, BUYERS + 1), ids, strict=True))
     strangers = [(1, ids[1]), (2, 10**9)]
     results = client.together(
@@ -30,7 +29,7 @@ def test_buyers_who_ask_to_pay_together_get_their_own_attempts(client: Client, e
 def test_the_same_order_asked_for_twice_at_once_has_one_attempt(client: Client, engine: Engine) -> None:
     a_sku(engine)
     [order_id] = many_orders(engine, 1)
-    placement.run(engine, [order_id], TERMS)
+    place_all(engine, [order_id])
     call = {"user": 1, "json": {"method": "page"}}
     results = client.together([client.call("POST", f"/v1/orders/{order_id}/payments", **call) for _ in range(5)])  # type: ignore[arg-type] # One of many keywords.
     assert {result.json["out_trade_no"] for result in results} == {attempts(engine, order_id)[0].out_trade_no}

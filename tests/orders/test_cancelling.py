@@ -7,11 +7,10 @@ from redis import Redis
 
 from checkout.db import Engine, transaction
 from checkout.errors import NotCancellable, NotFound
-from checkout.orders import cart, closing, placement, shipping
+from checkout.orders import cart, closing, shipping
 from checkout.orders.cart import CartItem
 from tests.shared.client import Client, an_order_body, problem
 from tests.shared.factories import (
-    TERMS,
     a_sku,
     a_trade,
     an_attempt,
@@ -19,6 +18,7 @@ from tests.shared.factories import (
     attempts,
     order,
     paid,
+    place_all,
     placed,
     row,
     rows,
@@ -132,7 +132,7 @@ def test_cancelling_against_placing_takes_and_gives_back_the_same(engine: Engine
     a_sku(engine, stock=100)
     for _ in range(8):
         order_id = an_order(engine)
-        jobs = [lambda n: cancel(engine, n), lambda n: placement.run(engine, [n], TERMS)]
+        jobs = [lambda n: cancel(engine, n), lambda n: place_all(engine, [n])]
         at_once(lambda job, n=order_id: job(n), jobs)  # type: ignore[misc] # One of two.
     assert {order.status for order in rows(engine, "orders")} == {"closed"}
     assert (stock_of(engine), row(engine, "skus", id="1").sales) == (100, 0)

@@ -8,10 +8,10 @@ import pytest
 from redis import Redis
 
 from checkout.db import Engine, sql, transaction
-from checkout.orders import cart, placement
+from checkout.orders import cart
 from checkout.orders.cart import CartItem
 from tests.shared.client import Client, an_order_body, problem
-from tests.shared.factories import TERMS, a_sku, order, rows
+from tests.shared.factories import a_sku, order, place_all, rows
 
 FROM_CART = an_order_body(items=None, from_cart=True)
 
@@ -106,7 +106,7 @@ def test_clearing_twice_takes_nothing_twice(client: Client, redis: Redis, engine
     a_sku(engine)
     cart.put(redis, 1, CartItem("1", 2, True))
     order_id = int(client.order("k", FROM_CART).json["id"])
-    placement.run(engine, [order_id], TERMS)
+    place_all(engine, [order_id])
     with transaction(engine) as connection:
         clearings = cart.to_clear(connection, [order_id], 60)
     cart.put(redis, 1, CartItem("1", 10, True))
@@ -137,7 +137,7 @@ def test_a_cart_left_behind_is_cleared_by_the_sweep(client: Client, redis: Redis
 
     a_sku(engine)
     cart.put(redis, 1, CartItem("1", 2, True))
-    placement.run(engine, [int(client.order("k", FROM_CART).json["id"])], TERMS)
+    place_all(engine, [int(client.order("k", FROM_CART).json["id"])])
     assert cart.read(redis, 1) != []
     with transaction(engine) as connection:
         connection.execute(sql("UPDATE cart_clearings SET since = since - interval '1 minute'"))

@@ -10,7 +10,8 @@ import pytest
 from checkout.alipay.client import Done, Refused, Result, Unknown
 from checkout.db import Engine, sql, transaction
 from checkout.errors import NotPayable
-from checkout.orders import closing, schedule
+from checkout.orders import attempts as looks
+from checkout.orders import closing
 from checkout.orders.ledger import Payment
 from checkout.payments import queries
 from checkout.payments.offers import Asked
@@ -145,7 +146,7 @@ def test_a_trade_is_not_closed_while_its_order_is_payable(engine: Engine) -> Non
 def test_an_unknown_answer_keeps_the_stock_and_comes_again(
     engine: Engine, late: Payment, answers: tuple[Result, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "CLOSING_LADDER_SECONDS", (600,))
+    monkeypatch.setattr(looks, "CLOSING_LADDER_SECONDS", (600,))
     expire(engine)
     time_passes(engine, late.order_id, minutes=10)
     ask(engine, *answers)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from checkout.db import Engine, transaction
-from checkout.orders import placement
 from checkout.stock import catalog
 from checkout.stock.catalog import Item
 from tests.shared.client import Client, an_order_body
@@ -17,6 +16,7 @@ from tests.shared.factories import (
     attempts,
     many_orders,
     order,
+    place_all,
     placed,
     row,
     rows,
@@ -80,7 +80,7 @@ def test_lines_keep_title_and_price_of_then(engine: Engine) -> None:
 def test_a_batch_is_placed_in_arrival_order(engine: Engine) -> None:
     a_sku(engine, stock=3)
     ids = [an_order(engine, user_id=user, lines={"1": 2 if user == 2 else 1}) for user in (1, 2, 3, 4)]
-    placement.run(engine, ids, TERMS)
+    place_all(engine, ids)
     assert [order(engine, id_).status for id_ in ids] == [
         *("awaiting_payment", "awaiting_payment"),
         *("rejected", "rejected"),
@@ -91,7 +91,7 @@ def test_a_batch_is_placed_in_arrival_order(engine: Engine) -> None:
 def test_a_short_order_leaves_its_units_to_those_behind_it(engine: Engine) -> None:
     a_sku(engine, stock=1)
     ids = [an_order(engine, user_id=1, lines={"1": 2}), an_order(engine, user_id=2)]
-    placement.run(engine, ids, TERMS)
+    place_all(engine, ids)
     assert [order(engine, id_).status for id_ in ids] == ["rejected", "awaiting_payment"]
 
 
@@ -105,7 +105,7 @@ def test_an_order_takes_all_its_lines_or_none(engine: Engine) -> None:
 def test_a_worker_takes_along_what_came_behind(engine: Engine) -> None:
     a_sku(engine, stock=500)
     ids = many_orders(engine, 250)
-    done = placement.run(engine, ids[:1], TERMS)
+    done = place_all(engine, ids[:1])
     assert sum(batch.count for batch in done) == 250
     assert rows(engine, "arrivals") == []
     assert stock_of(engine) == 250
@@ -130,7 +130,7 @@ def test_a_sku_and_an_order_may_have_the_same_id(engine: Engine) -> None:
 def test_who_watches_hears_the_placed_order(client: Client, engine: Engine) -> None:
     a_sku(engine, price="59.90")
     order_id = int(client.order("k", an_order_body(items=[{"sku_id": "1", "quantity": 2}])).json["id"])
-    placement.run(engine, [order_id], TERMS)
+    place_all(engine, [order_id])
     body = client.get(f"/v1/orders/{order_id}").json
     assert body["status"] == "awaiting_payment"
     assert body["items"] == [

@@ -7,10 +7,21 @@ from dataclasses import replace
 import pytest
 
 from checkout.db import Engine, transaction
-from checkout.orders import placement
 from checkout.stock import units
 from tests.shared.client import Client, an_order_body
-from tests.shared.factories import TERMS, a_sku, an_order, attempts, order, placed, row, rows, stock_of, topics
+from tests.shared.factories import (
+    TERMS,
+    a_sku,
+    an_order,
+    attempts,
+    order,
+    place_all,
+    placed,
+    row,
+    rows,
+    stock_of,
+    topics,
+)
 
 
 def test_out_of_stock_names_each_shortage(engine: Engine) -> None:
@@ -61,7 +72,7 @@ def test_too_many_unpaid_orders_of_one_user(engine: Engine) -> None:
     a_sku(engine, stock=10)
     terms = replace(TERMS, max_open_orders=2)
     ids = [an_order(engine, user_id=1) for _ in range(3)] + [an_order(engine, user_id=2)]
-    placement.run(engine, ids, terms)
+    place_all(engine, ids, terms)
     assert [order(engine, id_).reason for id_ in ids] == [None, None, "limit_exceeded", None]
     assert row(engine, "users", id=1).open_orders == 2
 
@@ -77,7 +88,7 @@ def test_the_cap_may_be_off(engine: Engine) -> None:
     a_sku(engine, stock=30)
     terms = replace(TERMS, max_open_orders=0)
     ids = [an_order(engine) for _ in range(25)]
-    placement.run(engine, ids, terms)
+    place_all(engine, ids, terms)
     assert {order(engine, id_).status for id_ in ids} == {"awaiting_payment"}
 
 
@@ -85,7 +96,7 @@ def test_the_cap_may_be_off(engine: Engine) -> None:
 def test_a_rejection_takes_nothing_and_is_told_once(engine: Engine, lines: dict[str, int]) -> None:
     a_sku(engine)
     order_id = placed(engine, lines=lines)
-    placement.run(engine, [order_id], TERMS)
+    place_all(engine, [order_id])
     assert topics(engine, order_id) == ["order.rejected"]
     assert (stock_of(engine), attempts(engine, order_id), rows(engine, "order_lines")) == (5, [], [])
     assert (rows(engine, "arrivals"), row(engine, "users", id=1).open_orders) == ([], 0)
@@ -103,7 +114,7 @@ def test_the_buyer_sees_reason_shortages_and_new_totals(client: Client, engine: 
     a_sku(engine, stock=1)
     short = client.order("a", an_order_body(items=[{"sku_id": "1", "quantity": 2}]))
     dear = client.order("b", an_order_body(expected_total="1.00"))
-    placement.run(engine, [int(short.json["id"])], TERMS)
+    place_all(engine, [int(short.json["id"])])
     body = client.get(short.headers["location"]).json
     assert (body["status"], body["reason"]) == ("rejected", "out_of_stock")
     assert body["shortages"] == [{"sku_id": "1", "wanted": 2, "available": 1}]

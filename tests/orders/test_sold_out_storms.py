@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from checkout.db import Engine, transaction
-from checkout.orders import acceptance, placement
+from checkout.orders import acceptance
 from checkout.orders.acceptance import Accepted, Hint, Request
 from checkout.stock import units
 from tests.shared.client import Client, an_order_body
-from tests.shared.factories import TERMS, a_request, a_sku, order, placed, rows, topics
+from tests.shared.factories import TERMS, a_request, a_sku, order, place_all, placed, rows, topics
 from tests.shared.processes import eventually
 
 
@@ -85,5 +85,5 @@ def test_the_api_hears_what_is_gone_and_sells_again_after_a_restock(client: Clie
         units.add(connection, "1", 5)
     result = client.order("restocked")
     assert result.json["status"] == "accepted"
-    placement.run(engine, [int(result.json["id"])], TERMS)
+    place_all(engine, [int(result.json["id"])])
     assert order(engine, int(result.json["id"])).status == "awaiting_payment"

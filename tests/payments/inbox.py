@@ -19,7 +19,7 @@ def notify(client: Client, body: bytes, content_type: str = FORM) -> Result:
 
 def apply(engine: Engine) -> list[str]:
     with transaction(engine) as connection:
-        return notifies.apply(connection, [row.id for row in rows(engine, "notifies")], RULES).outcomes
+        return notifies.apply(connection, RULES).outcomes
 
 
 def assert_refused(result: Result, engine: Engine, status: int = 200) -> None:

@@ -144,7 +144,7 @@ class Shop:
 
     def apply_notifies(self, rules: Rules = RULES) -> list[str]:
         with transaction(self.engine) as connection:
-            return notifies.apply(connection, notifies.waiting(connection, -60, 1000), rules).outcomes
+            return notifies.apply(connection, rules).outcomes
 
     def forge(self, payment: Payment, status: str = "TRADE_SUCCESS", **changes: str) -> bytes:
         """Somebody who is not Alipay tells us news; our answer."""
@@ -178,7 +178,10 @@ class Shop:
     def turn_of(self, payment: Payment) -> queries.Due | None:
         """Claims the attempt, if anybody may ask about it."""
         with transaction(self.engine) as connection:
-            hurry = "UPDATE payments SET due_at = now() - interval '1 hour' WHERE order_id = :order_id AND n = :n"
+            hurry = """
+                UPDATE payments SET due_at = now() - interval '1 hour', leased_until = NULL
+                WHERE order_id = :order_id AND n = :n
+            """
             connection.execute(sql(hurry), {"order_id": payment.order_id, "n": payment.n})
             return next((due for due in queries.claim(connection, 1) if due.n == payment.n), None)
 

@@ -205,8 +205,8 @@ def test_a_notify_that_the_database_refuses_is_set_aside_and_its_batch_is_applie
         notify(client, signer.body(payment, trade_no=trade_no))
     with transaction(engine) as connection:
         connection.execute(sql("ALTER TABLE payments ADD CHECK (trade_no <> 'poison')"))
-    wakes = notifies.run(engine, [row.id for row in rows(engine, "notifies")], RULES)
-    assert [order_id for order_id, _ in wakes] == [second.order_id]
+    applied = list(notifies.run(engine, RULES))
+    assert [order_id for batch in applied for order_id, _ in batch.wakes] == [second.order_id]
     assert {row.out_trade_no: row.outcome for row in rows(engine, "notifies")} == {
         attempt.out_trade_no: "failed",
         second.out_trade_no: "applied",

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from checkout import db, logs, settings
 from checkout.db import sql, transaction
-from checkout.orders import closing, placement
+from checkout.orders import closing, turns
 from checkout.payments import notifies, queries, refund_calls
 from checkout.resources import Resources
 
@@ -29,14 +29,12 @@ _OLDEST = sql("SELECT order_id FROM arrivals ORDER BY order_id LIMIT 1")
 def place(own: Resources) -> bool:
     with transaction(own.engine) as connection:
         oldest = list(connection.execute(_OLDEST).scalars())
-    return bool(oldest) and any(batch.count for batch in placement.run(own.engine, oldest, own.terms))
+    return bool(oldest) and any(batch.count for batch in turns.run(own.engine, oldest, own.terms))
 
 
 def hear(own: Resources) -> bool:
     with transaction(own.engine) as connection:
-        waiting = notifies.waiting(connection, 0, 100)
-        notifies.apply(connection, waiting, own.rules)
-    return bool(waiting)
+        return bool(notifies.apply(connection, own.rules).outcomes)
 
 
 def expire(own: Resources) -> bool:

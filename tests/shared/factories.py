@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from checkout import money
 from checkout.alipay.trade import Trade
 from checkout.db import Connection, Engine, sql, transaction
 from checkout.errors import CheckoutError
-from checkout.orders import acceptance, placement
+from checkout.orders import acceptance, turns
 from checkout.orders.acceptance import Address, Request
 from checkout.orders.allocation import Terms
 from checkout.orders.ledger import Payment
-from checkout.payments import notifies, offers, trades
+from checkout.orders.placement import Placed
+from checkout.payments import offers, trades
 from checkout.payments.offers import Asked, Offer
 from checkout.payments.trades import Applied, Rules
 from checkout.stock import catalog
@@ -71,10 +73,15 @@ def many_orders(engine: Engine, count: int, **request: Any) -> list[int]:
         return [accepted.order_id for accepted in acceptance.accept(connection, requests)]
 
 
+def place_all(engine: Engine, order_ids: Sequence[int], terms: Terms = TERMS) -> list[Placed]:
+    """A worker answers a ring for these."""
+    return list(turns.run(engine, order_ids, terms))
+
+
 def placed(engine: Engine, *, terms: Terms = TERMS, **request: Any) -> int:
     """The id of an order that a worker has placed, or rejected."""
     order_id = an_order(engine, **request)
-    placement.run(engine, [order_id], terms)
+    place_all(engine, [order_id], terms)
     return order_id
 
 
@@ -172,4 +179,5 @@ def time_passes(engine: Engine, order_id: int, *, minutes: float) -> None:
 def waiting_notifies(engine: Engine) -> list[int]:
     """The notifies that are stored and not applied yet."""
     with transaction(engine) as connection:
-        return notifies.waiting(connection, -60, 1000)
+        rows = connection.execute(sql("SELECT id FROM notifies WHERE applied_at IS NULL ORDER BY id"))
+        return list(rows.scalars())

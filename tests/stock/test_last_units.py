@@ -11,15 +11,15 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from checkout.db import Connection, Engine, sql, transaction
-from checkout.orders import placement
+from checkout.orders import placement, turns
 from checkout.stock import units
 from checkout.stock.units import Sku
-from tests.shared.factories import TERMS, a_sku, an_order, many_orders, row, rows, stock_of
+from tests.shared.factories import TERMS, a_sku, an_order, many_orders, place_all, row, rows, stock_of
 from tests.shared.threads import at_once
 
 
 def place_alone(engine: Engine, order_id: int) -> None:
-    placement.run_alone(engine, order_id, TERMS)
+    turns.run_alone(engine, order_id, TERMS)
 
 
 def statuses(engine: Engine, ids: list[int]) -> dict[str, int]:
@@ -39,7 +39,7 @@ def test_twenty_buyers_fight_for_five_units_and_five_win(engine: Engine) -> None
 def test_batches_of_several_workers_share_the_orders(engine: Engine) -> None:
     a_sku(engine, stock=300)
     ids = many_orders(engine, 400)
-    done = at_once(lambda _: placement.run(engine, ids[:1], TERMS), range(4))
+    done = at_once(lambda _: place_all(engine, ids[:1]), range(4))
     assert sum(batch.count for batches in done for batch in batches) == 400
     assert statuses(engine, ids) == {"awaiting_payment": 300, "rejected": 100}
     assert stock_of(engine) == 0
@@ -60,7 +60,7 @@ def test_the_cap_of_one_user_is_exact_when_many_workers_place_at_once(engine: En
     a_sku(engine, stock=100)
     ids = [an_order(engine, user_id=1) for _ in range(12)]
     terms = replace(TERMS, max_open_orders=4)
-    at_once(lambda order_id: placement.run_alone(engine, order_id, terms), ids)
+    at_once(lambda order_id: turns.run_alone(engine, order_id, terms), ids)
     assert statuses(engine, ids) == {"awaiting_payment": 4, "rejected": 8}
     assert row(engine, "users", id=1).open_orders == 4
 

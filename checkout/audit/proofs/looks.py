@@ -59,8 +59,7 @@ PROOFS = (
         SELECT 'relay' AS id WHERE NOT EXISTS (SELECT FROM relay)
         UNION ALL
         SELECT 'relay' FROM relay r WHERE r.leased_until > now() + interval '1 minute'
-            OR r.published > (SELECT last_value FROM events_id_seq)
-            OR EXISTS (SELECT FROM events e WHERE e.id <= r.published AND e.at > r.sent_until)
+            OR r.published <> r.sent_through OR r.published > (SELECT last_value FROM events_id_seq)
         """,
     ),
     Proof(

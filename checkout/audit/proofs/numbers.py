@@ -15,9 +15,10 @@ PROOFS = (
         "an out_trade_no names its day, its order and its attempt, and attempts are numbered from 1",
         """
         SELECT order_id || '-' || n AS id FROM payments
-        WHERE created_at >= CAST(:since AS timestamptz) AND out_trade_no !~ ('^'
-            || to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDD') || lpad(order_id::text, 12, '0')
-            || 'N' || n || 'R[0-9A-F]{10}$')
+        WHERE created_at >= CAST(:since AS timestamptz) AND NOT (
+            starts_with(out_trade_no, to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDD')
+                || lpad(order_id::text, 12, '0') || 'N' || n || 'R')
+            AND out_trade_no ~ 'R[0-9A-F]{10}$')
         UNION ALL
         SELECT order_id::text FROM payments GROUP BY order_id HAVING max(n) <> count(*) OR min(n) <> 1
         """,
@@ -35,7 +36,8 @@ PROOFS = (
         "an out_request_no is its attempt's out_trade_no, R and a number",
         """
         SELECT r.id FROM refunds r LEFT JOIN payments p ON p.order_id = r.order_id AND p.n = r.n
-        WHERE NOT COALESCE(r.out_request_no ~ ('^' || p.out_trade_no || 'R[1-9][0-9]*$'), false)
+        WHERE NOT COALESCE(starts_with(r.out_request_no, p.out_trade_no || 'R')
+            AND r.out_request_no ~ 'R[1-9][0-9]*$', false)
         """,
     ),
     Proof(

@@ -44,8 +44,8 @@ PROOFS = (
         # One that a person has just had tried again counts from there.
         """
         SELECT o.id FROM orders o JOIN arrivals a ON a.order_id = o.id
-        WHERE o.status = 'accepted' AND a.error IS NULL AND o.accepted_at < now() - interval '60 seconds'
-            AND NOT (a.rings = 0 AND a.rung_at >= now() - interval '60 seconds')
+        WHERE o.status = 'accepted' AND NOT a.parked AND a.alone_at IS NULL
+            AND GREATEST(o.accepted_at, a.since) < now() - interval '60 seconds'
         """,
     ),
     Proof(
