@@ -11,8 +11,10 @@ _on_redis = _current.broker_url.startswith("redis")
 
 broker_url = _current.broker_url
 
-# Three queues that never wait for each other; a typo must not make a fourth that nobody reads.
-task_queues = [Queue(name, routing_key=name) for name in ("orders", "alipay", "default")]
+# Queues that never wait for each other; a typo must not make another that nobody reads. The type is said, because a
+# virtual host may have another one by default, and quorum queues refuse the prefetch that Celery asks for.
+QUEUES = ("orders", "refunds", "alipay", "default")
+task_queues = [Queue(name, routing_key=name, queue_arguments={"x-queue-type": "classic"}) for name in QUEUES]
 task_default_queue = "default"
 task_create_missing_queues = False
 task_routes = {
@@ -20,10 +22,12 @@ task_routes = {
     "place_order_alone": {"queue": "orders"},
     "apply_notifies": {"queue": "orders"},  # So is applying what Alipay told.
     "query_payments": {"queue": "alipay"},  # Asking Alipay is all waiting.
-    "send_refunds": {"queue": "alipay"},
+    "send_refunds": {"queue": "refunds"},  # What is owed waits behind no question.
     "reconcile": {"queue": "alipay"},
 }
-imports = ["tasks.place", "tasks.pay", "tasks.events", "tasks.maintenance", "tasks.reconcile"]
+imports = [
+    *("tasks.place", "tasks.pay", "tasks.events", "tasks.maintenance", "tasks.reconcile", "tasks.rounds"),
+]
 
 task_serializer = "json"  # JSON only: whoever reaches the broker must not reach the interpreter.
 accept_content = ["json"]
@@ -43,7 +47,7 @@ broker_channel_error_retry = True  # "LOADING" and "READONLY" pass.
 broker_pool_limit = 12  # Threads of the widest worker, and two for its consumer.
 broker_pool_acquire_timeout = 2.0  # Nobody waits for a connection without end.
 task_publish_retry = False  # A doorbell that cannot ring is the sweep's affair.
-broker_heartbeat = 30  # RabbitMQ notices dead peers; Redis has its own check.
+broker_heartbeat = 10  # RabbitMQ notices dead peers; Redis has its own check.
 
 if _on_redis:
     broker_transport_options = {
@@ -60,16 +64,30 @@ if _on_redis:
 else:
     broker_transport_options = {"confirm_publish": True, "read_timeout": 5, "write_timeout": 5}  # Else loss is silent.
 
+# An exclusive queue has its name until RabbitMQ misses the connection that a worker has long given up.
+control_queue_exclusive = False
+control_queue_durable = True  # RabbitMQ 4.3 refuses queues that are neither; unused, it is gone after ten seconds.
+
 worker_send_task_events = True  # Flower sees the workers; what they do it hears from tasks/summary.py.
 task_send_sent_event = False  # One for each ring cost the API a third of its time.
 worker_hijack_root_logger = False  # Our log lines keep their form.
 
+beat_scheduler = "tasks.schedule:Timetable"  # In memory: a file remembers clocks that were wrong.
 beat_max_loop_interval = 1  # Beat notices a late entry within a second.
 # Scans are idempotent and lease what they take, so two beats do no harm. A tick that is late is worth nothing.
 beat_schedule = {
     "place what was not rung for": {"task": "sweep", "schedule": 2.0, "options": {"expires": 2}},
     "close what was not paid in time": {"task": "expire_orders", "schedule": 1.0, "options": {"expires": 1}},
     "ask Alipay about what is due": {"task": "scan_payments", "schedule": 1.0, "options": {"expires": 1}},
+    **{
+        f"see that {queue} goes on": {
+            "task": "pass_through",
+            "schedule": 10.0,
+            "args": (queue,),
+            "options": {"queue": queue, "expires": 10},
+        }
+        for queue in QUEUES
+    },
     "keep a relay running": {"task": "relay_events", "schedule": 0.5, "options": {"expires": 1}},
     # From 09:30 Beijing time the day before is due; then, and after a bill that was late, a tick finds it.
     "compare with Alipay's bill": {"task": "reconcile", "schedule": 600.0, "options": {"expires": 600}},

@@ -174,6 +174,7 @@ CREATE TABLE payments (
     refunding_fen bigint NOT NULL DEFAULT 0 CHECK (refunding_fen >= 0), -- requested or unknown refunds
     created_at timestamptz NOT NULL DEFAULT now(),
     due_at timestamptz, -- when somebody must look at this attempt, or through it at its order: orders/attempts.py
+    hastened_at timestamptz, -- when somebody last had Alipay asked out of turn
     leased_until timestamptz, -- somebody is looking; who dies meanwhile leaves an attempt that is due
     offered_at timestamptz, -- when it was first handed to the buyer
     payable_until timestamptz, -- after this instant Alipay cannot have taken money for it unseen
@@ -270,6 +271,17 @@ CREATE TABLE resolutions (
     note text NOT NULL CHECK (note <> ''),
     resolved_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (kind, subject)
+);
+
+
+-- Our own loops: who stands still is named by doctor, metrics and /health/ready.
+CREATE TABLE heartbeats (
+    loop text PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now(),
+    since timestamptz NOT NULL DEFAULT now(), -- it has run without a pause since then
+    faults bigint NOT NULL DEFAULT 0, -- what nobody foresaw, and it went on
+    last_fault text,
+    last_fault_at timestamptz
 );
 
 

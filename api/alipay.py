@@ -6,7 +6,7 @@ from falcon.asgi import Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
-from api import metrics, reading
+from api import counters, reading
 from api.problems import BadRequest, TooLarge
 from api.runtime import Runtime
 from checkout.alipay import notify
@@ -32,13 +32,13 @@ async def hear(api: Runtime, req: Request, resp: Response) -> None:
         resp.status = 413
         stored = False
     except (Unverified, BadRequest):
-        metrics.notifies.labels("unverified").inc()
+        counters.notifies.labels("unverified").inc()
         stored = False
     except SQLAlchemyError as error:
         log.warning("notify_not_stored", error=type(error).__name__)
         stored = False
     if stored:
-        metrics.notifies.labels("stored").inc()
+        counters.notifies.labels("stored").inc()
         resp.data = b"success"
 
 
@@ -47,17 +47,18 @@ async def _believe(api: Runtime, params: dict[str, str]) -> bool:
     try:
         told = await _verified(api, params)
     except Unverified:
-        # It may be real, altered on its way: asking Alipay is safe, at most once every few seconds.
-        await api.transact(lambda connection: queries.hasten(connection, number))
+        # It may be real, altered on its way: asking Alipay is safe, once a minute for each attempt.
+        if api.strangers.may_ask():
+            await api.transact(lambda connection: queries.hasten(connection, number))
         raise
     except Foreign as error:
         alarm = Alarm("notify_for_another", number, f"Alipay signed a notify about {number}: {error}")
         await api.transact(lambda connection: _alarm(connection, alarm))
-        metrics.notifies.labels("foreign").inc()
+        counters.notifies.labels("foreign").inc()
         return False
     fits = await api.inbox.submit(told)
     if not fits:
-        metrics.notifies.labels("misfit").inc()
+        counters.notifies.labels("misfit").inc()
     return fits
 
 

@@ -12,7 +12,7 @@ from falcon.asgi import Request, Response
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import documents, metrics, problems
+from api import counters, documents, problems
 from api.routes import ROUTES, Handler, Route
 from api.runtime import Runtime
 from checkout import logs, memory, settings
@@ -39,7 +39,7 @@ class _Lifespan:
         req.context.began = time.perf_counter()
 
     async def process_response(self, req: Request, resp: Response, _resource: object, _succeeded: bool) -> None:
-        metrics.answered(req.uri_template or "none", resp.status_code, time.perf_counter() - req.context.began)
+        counters.answered(req.uri_template or "none", resp.status_code, time.perf_counter() - req.context.began)
 
 
 def create_app(config: Settings) -> falcon.asgi.App[Any, Any]:

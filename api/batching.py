@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from sqlalchemy.exc import DBAPIError
-
 from checkout import db
 
 # Long beside what a small batch costs, short beside what a frontend notices.
@@ -23,8 +21,8 @@ class Batcher(Generic[Item, Answer]):
     """Hands what gathered to `write`, in a thread of its own, and each caller his answer.
 
     A lone item goes at once; while batches have company each gathers a little, since what a small batch costs is the
-    same as what a large one does. A caller that leaves does not take its batch along. When the data of a batch makes
-    it fail, its members are tried alone, so that only the guilty one's caller hears of it.
+    same as what a large one does. A caller that leaves does not take its batch along. When a batch fails
+    for no passing reason, its members are tried alone, so that only the guilty one's caller hears of it.
     """
 
     def __init__(self, name: str, write: Callable[[Sequence[Item]], Sequence[Answer]], most: int) -> None:
@@ -57,7 +55,7 @@ class Batcher(Generic[Item, Answer]):
         try:
             answers = await loop.run_in_executor(self._thread, self._write, [item for item, _ in batch])
         except Exception as error:  # noqa: BLE001 - every caller of the batch gets it
-            if len(batch) > 1 and isinstance(error, DBAPIError) and db.is_data_fault(error):
+            if len(batch) > 1 and not db.is_passing(error):
                 for member in batch:
                     await self._answer([member])
                 return

@@ -7,6 +7,7 @@ from falcon.asgi import Request, Response
 from api import reading
 from api.runtime import Runtime
 from checkout import schema
+from checkout.audit import heartbeats
 from checkout.errors import Unavailable
 
 
@@ -16,7 +17,8 @@ async def live(_api: Runtime, _req: Request, resp: Response) -> None:
 
 
 async def ready(api: Runtime, _req: Request, resp: Response) -> None:
-    """Orders can be stored; the broker may be away, since a 202 does not need it."""
+    """Orders can be stored, whatever else stands still: a 202 needs neither the broker nor a worker."""
     if not await api.transact(schema.is_current):
         raise Unavailable("the database has not our tables: run checkout migrate")
-    reading.answer(resp, {"status": "ok"})
+    silent = await api.transact(heartbeats.standing_still)
+    reading.answer(resp, {"status": "ok", "standing_still": silent})

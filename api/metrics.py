@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import hmac
-from functools import cache
 
 from falcon.asgi import Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis import RedisError
+from sqlalchemy.exc import DBAPIError
 
+from api import counters
 from api.problems import Unauthorized
 from api.runtime import Runtime
 from checkout.alipay import gate
-
-registry = CollectorRegistry()
-requests = Counter("checkout_http_requests", "Answered requests.", ("route", "status"), registry=registry)
-seconds = Histogram(
-    "checkout_http_seconds",
-    "Time to answer.",
-    ("route",),
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30),
-    registry=registry,
-)
-notifies = Counter("checkout_notifies", "Alipay's notifies by what became of them.", ("outcome",), registry=registry)
-
-
-@cache
-def _children(route: str, status: int) -> tuple[Counter, Histogram]:
-    """The labelled children, looked up once: routes and statuses are few."""
-    return requests.labels(route, str(status)), seconds.labels(route)
-
-
-def answered(route: str, status: int, took_seconds: float) -> None:
-    """Counts one request."""
-    count, took = _children(route, status)
-    count.inc()
-    took.observe(took_seconds)
-
+from checkout.audit import heartbeats
+from checkout.db import transaction
 
 _LOOPBACK = ("127.0.0.1", "::1")
 
@@ -52,7 +30,8 @@ async def show(api: Runtime, req: Request, resp: Response) -> None:
     if not is_local and not (token and hmac.compare_digest(given.encode(), token.encode())):
         raise Unauthorized("metrics are for this machine or their own token")
     resp.content_type = CONTENT_TYPE_LATEST
-    resp.data = generate_latest(registry) + await api.run(lambda: _alipay_calls(api))
+    shared = [await api.run(lambda: _alipay_calls(api)), await api.run(lambda: _loops(api))]
+    resp.data = generate_latest(counters.registry) + b"".join(shared)
 
 
 def _alipay_calls(api: Runtime) -> bytes:
@@ -61,15 +40,24 @@ def _alipay_calls(api: Runtime) -> bytes:
         counts = gate.counts(api.resources.redis)
     except RedisError:
         return b""
-    lines = [
-        f'checkout_alipay_calls_total{{method="{method}",result="{result}"}} {count}'
-        for (method, result), count in sorted(counts.items())
-    ]
-    return "\n".join(
-        [
-            "# HELP checkout_alipay_calls_total Calls to Alipay by their result.",
-            "# TYPE checkout_alipay_calls_total counter",
-            *lines,
-            "",
-        ]
-    ).encode()
+    lines = [f'{{method="{method}",result="{result}"}} {count}' for (method, result), count in sorted(counts.items())]
+    return _text("checkout_alipay_calls_total", "counter", "Calls to Alipay by their result.", lines)
+
+
+def _loops(api: Runtime) -> bytes:
+    """Of all processes, from the database; left out while it is away."""
+    try:
+        with transaction(api.resources.engine) as connection:
+            loops = heartbeats.all_of(connection)
+    except DBAPIError:
+        return b""
+    silent = [f'{{loop="{one.loop}"}} {one.seconds}' for one in loops if one.loop in heartbeats.LONGEST_SECONDS]
+    faults = [f'{{loop="{one.loop}"}} {one.faults}' for one in loops]
+    return _text("checkout_loop_silent_seconds", "gauge", "Since a loop's last round.", silent) + _text(
+        "checkout_loop_faults_total", "counter", "What a loop met that nobody had foreseen.", faults
+    )
+
+
+def _text(name: str, kind: str, meaning: str, lines: list[str]) -> bytes:
+    samples = "".join(f"{name}{line}\n" for line in lines)
+    return f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n{samples}".encode()

@@ -8,12 +8,12 @@ from api import answers, bodies, reading
 from api.answers import AttemptBody, PaymentList
 from api.runtime import Runtime
 from checkout import money
-from checkout.alipay.client import Done
+from checkout.alipay.client import Done, Unknown
 from checkout.db import Connection, transaction
-from checkout.errors import CheckoutError, NotPayable, Unavailable
+from checkout.errors import CheckoutError, Unavailable
 from checkout.orders import ledger, views
 from checkout.orders.ledger import Payment
-from checkout.payments import offers
+from checkout.payments import offers, queries
 from checkout.payments.offers import Asked, Offer
 
 
@@ -27,7 +27,7 @@ async def make(api: Runtime, req: Request, resp: Response, order_id: str) -> Non
         raise offer
     body = answers.payment_body(offer)
     if method == "qr":
-        body.qr_code = await api.run(lambda: _qr_code(api, offer))
+        body.qr_code = await api.call_alipay(lambda: _qr_code(api, offer))
     elif method == "app":
         body.order_string = await api.run(lambda: api.resources.alipay.order_string(offer.payment, offer.pay_before))
     else:
@@ -40,14 +40,15 @@ def _qr_code(api: Runtime, offer: Offer) -> str:
     if offer.payment.qr_code is not None:
         return offer.payment.qr_code
     result = api.resources.alipay.precreate(offer.payment, offer.pay_before)
-    if not isinstance(result, Done):
-        raise Unavailable("Alipay has not given a code; ask again")
-    code = str(result.fields.get("qr_code", ""))
-    if not code:
-        raise NotPayable("Alipay gives no code for this order")
     with transaction(api.resources.engine) as connection:
-        offers.keep_qr_code(connection, offer.payment, code)
-    return code
+        if isinstance(result, Done):
+            offers.keep_qr_code(connection, offer.payment, result.fields["qr_code"])
+            return str(result.fields["qr_code"])
+        if isinstance(result, Unknown) and not result.was_sent:
+            offers.take_back(connection, offer.payment)
+        elif isinstance(result, Unknown) and result.is_foreign:
+            queries.answer_differs(connection, offer.payment, result.why)
+    raise Unavailable("Alipay has not given a code; ask again")
 
 
 async def list_of_order(api: Runtime, req: Request, resp: Response, order_id: str) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.auth import Tokens
 from api.batching import Batcher
-from api.doorbell import Doorbell
+from api.doorbell import LONGEST_PAUSE_SECONDS, Doorbell
+from api.loops import for_ever
 from api.waiting import Waiters
 from checkout.alipay.notify import Notify
+from checkout.audit import heartbeats
 from checkout.db import Connection, transaction
-from checkout.errors import CheckoutError
+from checkout.errors import CheckoutError, Unavailable
 from checkout.events import waking
 from checkout.orders import acceptance, views
 from checkout.orders.acceptance import Accepted, Hint, Request
@@ -30,8 +36,29 @@ T = TypeVar("T")
 MOST_AT_THE_DOOR = 200
 MOST_READS = 500
 THREADS = 8
+# Calls to Alipay wait for nobody here but each other, for so long and so many.
+ALIPAY_THREADS = 4
+MOST_CALLS = 32
+CALL_SECONDS = 8.0
+STRANGERS_PER_SECOND = 2.0
+STRANGERS_AT_ONCE = 10
 BATCHERS = 5
 MOST_SUSPECTS = 10_000
+
+
+class Strangers:
+    """Those who claim to be Alipay without a signature: they have a small share of the questions to Alipay."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def may_ask(self) -> bool:
+        """Whether this one has a question left."""
+        now = time.monotonic()
+        if self._until > now + STRANGERS_AT_ONCE / STRANGERS_PER_SECOND:
+            return False
+        self._until = max(now, self._until) + 1 / STRANGERS_PER_SECOND
+        return True
 
 
 class Runtime:
@@ -50,21 +77,50 @@ class Runtime:
         self._suspects: set[str] = set()
         self.waiters = Waiters(settings.redis_url, self._versions, self._suspect)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
+        self._alipay_threads = ThreadPoolExecutor(ALIPAY_THREADS, thread_name_prefix="alipay")
+        self._calls = 0
+        self.strangers = Strangers()
 
     async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self.waiters.start()
+        self._beating = asyncio.create_task(for_ever("heartbeat", self._beat))
+
+    async def _beat(self) -> None:
+        """The doorbell's thread goes round, and the database hears of it."""
+        await asyncio.sleep(heartbeats.EVERY_SECONDS)
+        if time.monotonic() < self.doorbell.turned_at + 3 * LONGEST_PAUSE_SECONDS:
+            with suppress(SQLAlchemyError):  # Without the database nobody could read it.
+                await self.transact(lambda connection: heartbeats.beat(connection, "doorbell"))
 
     async def stop(self) -> None:
+        self._beating.cancel()
         await self.waiters.stop()
         for batcher in (self.door, self.inbox, self.offers, self.reads, self.skus):
             batcher.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._alipay_threads.shutdown(wait=False, cancel_futures=True)
         self.doorbell.close()
         self.resources.close()
 
     async def run(self, step: Callable[[], T]) -> T:
         """Runs what blocks in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, step)
+
+    async def call_alipay(self, step: Callable[[], T]) -> T:
+        """Runs what asks Alipay, apart from all else. Raises Unavailable when it takes long, or too many ask."""
+        if self._calls >= MOST_CALLS:
+            raise Unavailable("Alipay answers slowly, and many wait; ask again")
+        self._calls += 1
+        call = self._alipay_threads.submit(step)
+        call.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._called))
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(call), CALL_SECONDS)
+        except TimeoutError as error:
+            raise Unavailable("Alipay has not answered in time; ask again") from error
+
+    def _called(self) -> None:
+        self._calls -= 1
 
     async def transact(self, step: Callable[[Connection], T]) -> T:
         """Runs one transaction in a thread."""

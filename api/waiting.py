@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
+from api.loops import for_ever
 from checkout.events.waking import SOLD_OUT_CHANNEL, WAKE_CHANNEL
 
 log = get_logger(__name__)
@@ -59,7 +60,8 @@ class Waiters:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._reread())]
+        loops = {"wake-ups": self._listen, "waiters": self._reread}
+        self._tasks = [asyncio.create_task(for_ever(name, step)) for name, step in loops.items()]
 
     async def stop(self) -> None:
         running = set(self._tasks)
@@ -87,16 +89,15 @@ class Waiters:
             waiter.hear(version)
 
     async def _listen(self) -> None:
-        while True:
-            try:
-                async with Redis.from_url(self._redis_url, socket_connect_timeout=2) as redis, redis.pubsub() as pubsub:
-                    await pubsub.subscribe(WAKE_CHANNEL, SOLD_OUT_CHANNEL)
-                    async for message in pubsub.listen():
-                        if message["type"] == "message":
-                            self._hear(message["channel"].decode(), message["data"].decode())
-            except (RedisError, OSError, ValueError) as error:  # The last: a message that is none of ours.
-                log.warning("wake_ups_away", error=type(error).__name__)
-                await asyncio.sleep(RECONNECT_SECONDS)
+        try:
+            async with Redis.from_url(self._redis_url, socket_connect_timeout=2) as redis, redis.pubsub() as pubsub:
+                await pubsub.subscribe(WAKE_CHANNEL, SOLD_OUT_CHANNEL)
+                async for message in pubsub.listen():
+                    if message["type"] == "message":
+                        self._hear(message["channel"].decode(), message["data"].decode())
+        except (RedisError, OSError, ValueError) as error:  # The last: a message that is none of ours.
+            log.warning("wake_ups_away", error=type(error).__name__)
+            await asyncio.sleep(RECONNECT_SECONDS)
 
     def _hear(self, channel: str, message: str) -> None:
         if channel == SOLD_OUT_CHANNEL:
@@ -107,14 +108,13 @@ class Waiters:
             self.wake(int(order_id), int(version))
 
     async def _reread(self) -> None:
-        while True:
-            await asyncio.sleep(REREAD_SECONDS)
-            if not self._waiting:
-                continue
-            try:
-                versions = await self._versions(list(self._waiting))
-            except SQLAlchemyError as error:
-                log.warning("waiters_not_reread", error=type(error).__name__)
-                continue
-            for order_id, version in versions.items():
-                self.wake(order_id, version)
+        await asyncio.sleep(REREAD_SECONDS)
+        if not self._waiting:
+            return
+        try:
+            versions = await self._versions(list(self._waiting))
+        except SQLAlchemyError as error:
+            log.warning("waiters_not_reread", error=type(error).__name__)
+            return
+        for order_id, version in versions.items():
+            self.wake(order_id, version)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
 from rich.progress import Progress, TaskID
 
-from bench import growth, mixes, plot, report, soak, suite, verdicts, waiters
+from bench import growth, mixes, patience, plot, rabbitmq, report, soak, suite, verdicts, waiters
 from bench.stack import Stack, started
 
 # Nobody may meet the cap of unpaid orders, whatever a soak places.
 SOAK_USERS_PER_MINUTE = 20_000
+ENDURED_MINUTES = 30
 
 
 @click.command()
@@ -21,11 +23,28 @@ SOAK_USERS_PER_MINUTE = 20_000
 @click.option("--rows", type=click.IntRange(min=1), help="Instead: the cost of an order beside so many filled orders.")
 @click.option("--minutes", type=click.IntRange(min=2), help="Instead: hot-SKU load for so long.")
 @click.option("--journeys", is_flag=True, help="Instead: buyers who order, pay, and wait until they have paid.")
+@click.option("--stops", is_flag=True, help="Instead: placing that stands still for 100 s, and goes on.")
+@click.option(
+    "--rabbitmq", "url", help="Instead: orders over the RabbitMQ at this address, while its connections fail."
+)
 @click.option("--waiters", "waiting", type=click.IntRange(min=100), help="Instead: so many frontends that wait.")
-def main(*, quick: bool, rows: int | None, minutes: int | None, journeys: bool, waiting: int | None) -> None:
+def main(
+    *,
+    quick: bool,
+    rows: int | None,
+    minutes: int | None,
+    journeys: bool,
+    stops: bool,
+    url: str | None,
+    waiting: int | None,
+) -> None:
     """Measure the stack: orders, reads, notifies, events; exit 1 when the audit afterwards finds a breach."""
     if rows:
         is_good = grow(rows, 5 if quick else 15)
+    elif stops:
+        is_good = stop()
+    elif url:
+        is_good = endure(url, minutes or ENDURED_MINUTES)
     elif minutes:
         is_good = last(minutes)
     elif journeys:
@@ -87,6 +106,32 @@ def travel(plan: suite.Plan) -> bool:
         is_clean, said = audit(stack, bar, step)
     faults = verdicts.journey_faults(found)
     report.keep("journeys", report.show_journeys(found) | {"audit_clean": is_clean, "faults": faults})
+    return report.judge(faults, said, is_clean)
+
+
+def stop() -> bool:
+    """A frozen worker, a locked row, a backlog."""
+    users = patience.BACKLOG // 10
+    with report.progress() as bar, started(patience.catalogue(), users) as stack:
+        step = bar.add_task("", total=None)
+        found = patience.measure(stack, lambda text: bar.update(step, description=text))
+        is_clean, said = audit(stack, bar, step)
+    faults = [breach for run in found for breach in run.breaches]
+    content = {"stops": [asdict(run) for run in found]}
+    report.keep("stops", content | {"audit_clean": is_clean, "breaches": faults})
+    report.console.print_json(data=content)
+    return report.judge(faults, said, is_clean)
+
+
+def endure(url: str, minutes: int) -> bool:
+    """A RabbitMQ whose connections fail, a kind of fault each minute."""
+    with report.progress() as bar, rabbitmq.shop(url) as (stack, proxy):
+        step = bar.add_task(f"RabbitMQ with faults, {minutes} minutes", total=None)
+        found = rabbitmq.measure(stack, proxy, url, minutes)
+        is_clean, said = audit(stack, bar, step)
+    faults = found.breaches
+    report.keep("rabbitmq", asdict(found) | {"audit_clean": is_clean, "breaches": faults})
+    report.console.print_json(data=asdict(found))
     return report.judge(faults, said, is_clean)
 
 

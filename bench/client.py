@@ -145,11 +145,11 @@ class _Open:
         self._per_second = per_second
         self._planned = int(per_second * seconds)
         self._due = 0
-        self._idle: list[Connection] = []
+        self._idle: deque[Connection] = deque()  # In turn: a server closes what sits idle.
         self._late: deque[float] = deque()
 
     def start(self, connections: Sequence[Connection]) -> None:
-        self._idle = list(connections)
+        self._idle = deque(connections)
         self._began = time.perf_counter()
         self._pace()
 
@@ -163,7 +163,7 @@ class _Open:
 
     def _send(self, since: float) -> None:
         if self._idle:
-            self._idle.pop().send(next(self._requests), since)
+            self._idle.popleft().send(next(self._requests), since)
         else:
             self._late.append(since)
 

@@ -21,7 +21,7 @@ LEAST_SHARE = 0.9
 DRAIN_SECONDS = 30.0
 WATCH_SECONDS = 10.0
 WATCHES_A_MINUTE = 6
-QUEUES = ("orders", "alipay", "default")
+QUEUES = ("orders", "refunds", "alipay", "default")
 # Whatever of these is left when all is quiet again would grow for ever.
 _SMALL = ("arrivals", "cart_clearings", "events_other", "order_keys_other")
 

@@ -138,9 +138,9 @@ def _used(pid: int) -> float:
 
 
 @contextlib.contextmanager
-def started(catalogue: list[Item], users: int) -> Iterator[Stack]:
-    """A fresh stack with this catalogue, and a token for each of so many users."""
-    environ = {name: value for name, value in settings.environment().items() if not name.startswith(PREFIX)}
+def started(catalogue: list[Item], users: int, **told: str) -> Iterator[Stack]:
+    """A fresh stack with this catalogue, and a token for each of so many users; `told` are settings."""
+    environ = {name: value for name, value in settings.environment().items() if not name.startswith(PREFIX)} | told
     with (
         tempfile.TemporaryDirectory(prefix="checkout-bench-", ignore_cleanup_errors=True) as directory,
         start_stack(
@@ -151,12 +151,12 @@ def started(catalogue: list[Item], users: int) -> Iterator[Stack]:
             environ=environ,
         ) as running,
     ):
-        told = settings.parse(settings.stored(running.data_dir))
-        engine = db.connect(told.database_url, statement_seconds=600, by_index=False)
+        own = settings.parse(settings.stored(running.data_dir) | told)
+        engine = db.connect(own.database_url, statement_seconds=600, by_index=False)
         try:
             with db.transaction(engine) as connection:
                 catalog.load(connection, catalogue)
-            yield Stack(running, told, engine, _tokens(told.jwt_secret, users))
+            yield Stack(running, own, engine, _tokens(own.jwt_secret, users))
         finally:
             engine.dispose()
 

@@ -13,10 +13,11 @@ import psycopg2
 from psycopg2 import extensions
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from checkout import statements
+from checkout.errors import SettingsError
 
 __all__ = [
     "Connection",
@@ -37,6 +38,19 @@ STATEMENT_SECONDS = 10
 # Longer than any statement may run. Several in one message get here only by waiting for one lock after the other, or
 # in a network that swallows packets; either way the caller tries again.
 SILENCE_SECONDS = 15
+
+
+# A connection that sat idle for longer is looked at before it is used; the answer comes at once, or never.
+IDLE_SECONDS = 20.0
+IDLE_ANSWER_SECONDS = 2.0
+# The kernel notices a peer that is gone, also while we wait for its answer.
+_KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 
 
 # Every serving statement reaches few rows by an index, however many there are. Left free, the planner would read a
@@ -88,6 +102,8 @@ def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECON
         silence_seconds = statement_seconds + SILENCE_SECONDS - STATEMENT_SECONDS
 
     options = {
+        # Without it the door's second look would be the first one's snapshot, wherever the default is another.
+        "default_transaction_isolation": r"read\ committed",
         "statement_timeout": f"{statement_seconds}s",
         "idle_in_transaction_session_timeout": f"{statement_seconds}s",
         "timezone": "UTC",
@@ -102,6 +118,8 @@ def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECON
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "application_name": "checkout",
+            "client_encoding": "utf8",
+            **_KEEPALIVES,
             "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
             "connection_factory": Factory,
             "cursor_factory": statements.Cursor,
@@ -109,7 +127,34 @@ def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECON
     )
     event.listen(engine, "handle_error", _leave_what_is_stale)
     event.listen(engine, "reset", _leave_what_is_open)
+    event.listen(engine, "connect", _refuse_what_is_not_utf8)
+    event.listen(engine, "checkin", _note_the_time)
+    event.listen(engine, "checkout", _look_at_what_sat_idle)
     return engine
+
+
+def _refuse_what_is_not_utf8(raw: Any, _record: ConnectionPoolEntry) -> None:
+    encoding = raw.get_parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise SettingsError(f"the database is encoded in {encoding}: make one with ENCODING 'UTF8'")
+
+
+def _note_the_time(_raw: Any, record: ConnectionPoolEntry) -> None:
+    record.info["since"] = time.monotonic()
+
+
+def _look_at_what_sat_idle(raw: Any, record: ConnectionPoolEntry, _: object) -> None:
+    """Servers and firewalls end what sits idle, some without a word; nothing was sent, so a new one is safe."""
+    if time.monotonic() < record.info.get("since", time.monotonic()) + IDLE_SECONDS:
+        return
+    silence, raw.silence_seconds = raw.silence_seconds, IDLE_ANSWER_SECONDS
+    try:
+        with raw.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except psycopg2.Error as error:
+        raise DisconnectionError("the connection sat idle, and is gone") from error
+    finally:
+        raw.silence_seconds = silence
 
 
 def _leave_what_is_stale(context: ExceptionContext) -> None:
@@ -119,7 +164,7 @@ def _leave_what_is_stale(context: ExceptionContext) -> None:
 
 def _leave_what_is_open(raw: Any, record: ConnectionPoolEntry, _: object) -> None:
     """Nobody else may get a connection whose ROLLBACK was cut off, as a task's time limit can do at any moment."""
-    if raw.waiting is not None or raw.info.transaction_status != extensions.TRANSACTION_STATUS_IDLE:
+    if raw.transaction is not None or raw.info.transaction_status != extensions.TRANSACTION_STATUS_IDLE:
         record.invalidate()
 
 
@@ -141,15 +186,15 @@ def reading(engine: Engine) -> AbstractContextManager[Connection]:
 def _between(engine: Engine, begin: bytes) -> Iterator[Connection]:
     with engine.connect() as connection:
         raw = cast("statements.Connection", connection.connection.dbapi_connection)
-        raw.waiting = [begin]
+        raw.transaction = statements.Transaction(begin)
         try:
             yield connection
             connection.execute(_COMMIT)
         except BaseException:
-            raw.waiting = None
+            raw.transaction = None
             _roll_back(connection)
             raise
-        raw.waiting = None
+        raw.transaction = None
 
 
 def _roll_back(connection: Connection) -> None:

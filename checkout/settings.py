@@ -16,6 +16,7 @@ from checkout import clock, money
 from checkout.errors import SettingsError
 
 PREFIX = "CHECKOUT_"
+LONGEST_PAY_WINDOW_SECONDS = 15 * 86_400
 
 T = TypeVar("T")
 
@@ -122,6 +123,14 @@ def _count(text: str) -> int:
     return value
 
 
+def _pay_window(text: str) -> int:
+    """Alipay takes a `time_expire` of 15 days ahead at most (opendocs, alipay.trade.page.pay)."""
+    seconds = clock.duration_seconds(text)
+    if seconds > LONGEST_PAY_WINDOW_SECONDS:
+        raise ValueError(text)
+    return seconds
+
+
 def _scale(text: str) -> float:
     value = float(text)
     if not 1 <= value <= 100_000:
@@ -218,7 +227,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         alipay_app_cert_file=r.read("ALIPAY_APP_CERT_FILE", _optional_file, optional, ""),
         alipay_cert_file=r.read("ALIPAY_CERT_FILE", _optional_file, optional, None if certificates else ""),
         alipay_root_cert_file=r.read("ALIPAY_ROOT_CERT_FILE", _optional_file, optional, None if certificates else ""),
-        pay_window_seconds=r.read("PAY_WINDOW", clock.duration_seconds, "set a duration like 30m", "30m"),
+        pay_window_seconds=r.read("PAY_WINDOW", _pay_window, "set a duration like 30m", "30m"),
         time_scale=r.read("TIME_SCALE", _scale, "leave it at 1 outside the sandbox", "1"),
         freight_fen=r.read("FREIGHT", money.fen, "set yuan like 10.00", "10.00"),
         free_freight_from_fen=r.read("FREE_FREIGHT_FROM", money.fen, "set yuan like 99.00, or 0 for never", "0"),

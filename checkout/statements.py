@@ -17,8 +17,8 @@ from psycopg2 import errors, extensions
 # Ours are constants, some dozens; a statement made anew each time must not fill the server's memory.
 MOST_STATEMENTS = 500
 
-# Another's ALTER TABLE, DEALLOCATE or pooler: only a new connection is of use.
-STALE = ("0A000", "26000", "42P05")
+# Another's ALTER TABLE, DEALLOCATE or pooler, or a server that a fail-over left read-only: only a new connection helps.
+STALE = ("0A000", "26000", "42P05", "25006")
 
 # Ends a statement whose answer nobody needs: it goes with the next one, in the same message.
 COMMAND = "/* command */"
@@ -26,14 +26,18 @@ COMMAND = "/* command */"
 _PREPARABLE = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
 
 
-# What waits in a transaction of which a statement has failed: nothing may follow it but ROLLBACK.
-FAILED: list[bytes] = []
+class Transaction:
+    """An open transaction: the statements that it has not sent yet, BEGIN the first of them."""
+
+    def __init__(self, begin: bytes) -> None:
+        self.unsent = [begin]
+        self.has_failed = False  # Nothing may follow but ROLLBACK.
 
 
 class Connection(extensions.connection):
-    """A connection that knows what it has prepared (the call for each statement's text) and what it has not sent yet.
+    """A connection that knows what it has prepared (the call for each statement's text) and its open transaction.
 
-    `waiting` is None where no transaction is open: there every statement goes at once.
+    Where no transaction is open every statement goes at once.
     """
 
     prepares = True
@@ -42,7 +46,7 @@ class Connection(extensions.connection):
         super().__init__(*arguments, **named)
         self.calls: dict[str, str] = {}
         self.numbers = itertools.count(1)
-        self.waiting: list[bytes] | None = None
+        self.transaction: Transaction | None = None
 
 
 class Cursor(extensions.cursor):
@@ -51,18 +55,20 @@ class Cursor(extensions.cursor):
     connection: Connection
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's own name
-        connection, waiting = self.connection, self.connection.waiting
-        if waiting is None:
+        transaction = self.connection.transaction
+        if transaction is None:
             super().execute(self._call(query, vars), vars)
             return
-        if waiting is FAILED:
+        if transaction.has_failed:
             raise errors.InFailedSqlTransaction("an earlier statement of this transaction has failed")
-        connection.waiting = FAILED  # Until it is kept or done.
-        waiting.append(self.mogrify(self._call(query, vars), vars))
-        if not query.endswith(COMMAND):
-            super().execute(b"\n;".join(waiting))
-            waiting = []
-        connection.waiting = waiting
+        try:
+            transaction.unsent.append(self.mogrify(self._call(query, vars), vars))
+            if not query.endswith(COMMAND):
+                super().execute(b"\n;".join(transaction.unsent))
+                transaction.unsent.clear()
+        except BaseException:
+            transaction.has_failed = True
+            raise
 
     def executemany(self, query: Any, vars_list: Any) -> None:
         for values in vars_list:

@@ -38,6 +38,9 @@ ORDER_ID = click.IntRange(1, 2**63 - 1)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
+# libpq gives no SQLSTATE for what is refused while it connects.
+_NO_CONNECTION_LEFT = ("too many connections", "too many clients", "remaining connection slots")
+
 EXPECTED = (CheckoutError, DBAPIError, RedisError, KombuError, AMQPError)
 
 
@@ -62,6 +65,8 @@ def reason(error: Exception) -> str:
         return f"the broker does not answer: {_first_line(error)}"
     if db.sqlstate(error) in _NO_SCHEMA:
         return f"the database lacks our schema ({_first_line(error.orig)}): run `checkout migrate` on an empty one"
+    if any(words in str(error.orig) for words in _NO_CONNECTION_LEFT):
+        return f"the database has no connection left for us: {_first_line(error.orig)}; raise the limit that it names"
     if db.is_passing(error):
         return f"the database does not answer: {_first_line(error.orig)}"
     return f"the database refuses: {_first_line(error.orig)}"

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from checkout import settings
@@ -18,6 +19,7 @@ from sandbox.log import Log
 from sandbox.service import StartError
 from sandbox.stack import Stack
 from sandbox.supervisor import Supervisor
+from sandbox.watchdog import Watchdog
 
 
 def main() -> int:
@@ -43,6 +45,7 @@ async def _run(stack: Stack) -> None:
     supervisor = Supervisor(
         stack.services(),
         lambda name: Log(name, logs / f"{name}.log", verbose=stack.options.verbose, number=next(numbers)),
+        partial(Watchdog().watch, stack.options.port),
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

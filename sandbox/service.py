@@ -59,6 +59,17 @@ class Life:
         self.ended = asyncio.Event()
         self.stopped = asyncio.Event()  # Those that need it have stopped too: a step ends long before.
         self._child: subprocess.Popen[bytes] | None = None
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been running since it was started last."""
+        return time.monotonic() - self._began
+
+    def start_again(self, reason: str) -> None:
+        """Kill what runs; as after any end, it starts again."""
+        self.log.say(f"{reason}; it is killed")
+        self._signal(signal.SIGKILL)
 
     async def live(self, needed: Iterable["Life"]) -> None:
         """Run once the needed ones are ready, and again after each end. Raises StartError."""
@@ -66,12 +77,12 @@ class Life:
             await first(every(life.ready for life in needed), self.stopping.wait())
             pause, attempt = _FIRST_PAUSE_SECONDS, 1
             while not self.stopping.is_set():
-                began = time.monotonic()
+                self._began = time.monotonic()
                 end = await self._run()
                 if self.stopping.is_set() or (self.service.step and self.ready.is_set()):
                     return
                 self._judge(end, attempt)
-                pause = _FIRST_PAUSE_SECONDS if time.monotonic() - began > _STEADY_SECONDS else pause
+                pause = _FIRST_PAUSE_SECONDS if self.seconds > _STEADY_SECONDS else pause
                 self.log.say(f"{end}; it starts again in {pause:.1f} s")
                 await first(self.stopping.wait(), seconds=pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
                 pause, attempt = min(pause * 2, _LONGEST_PAUSE_SECONDS), attempt + 1

@@ -19,6 +19,7 @@ _DATABASE = "checkout"
 _PROBE_SECONDS = 5.0
 _WORKERS = {
     "orders": ("--pool=prefork", "-c2"),
+    "refunds": ("--pool=threads", "-c2"),
     "alipay": ("--pool=threads", "-c8"),
     "default": ("--pool=threads", "-c4"),
 }
@@ -144,9 +145,7 @@ class Stack:
         )
 
     def _beat(self) -> Service:
-        schedule = Path(self.options.data_dir, "beat", "schedule")
-        schedule.parent.mkdir(exist_ok=True)
-        return self._celery("beat", "beat", "-s", str(schedule), after=("valkey",))
+        return self._celery("beat", "beat", after=("valkey", "prepare"))
 
     def _flower(self) -> Service:
         port = self.options.flower_port

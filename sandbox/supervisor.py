@@ -1,7 +1,7 @@
 """Runs a set of services: starts them in order, keeps them running, and stops them in reverse order."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 
 from sandbox import process
 from sandbox.log import Log
@@ -9,12 +9,15 @@ from sandbox.service import Life, Service, StartError, every, first
 
 _START_SECONDS = 120.0
 
+Watch = Callable[[Mapping[str, Life]], Coroutine[None, None, None]]
+
 
 class Supervisor:
     """The services of one stack. Nothing that they start outlives `run`."""
 
-    def __init__(self, services: Sequence[Service], log: Callable[[str], Log]) -> None:
-        """`log` opens the log of a service by its name."""
+    def __init__(self, services: Sequence[Service], log: Callable[[str], Log], watch: Watch | None = None) -> None:
+        """`log` opens the log of a service by its name; `watch` looks after the running ones."""
+        self._watch = watch
         self._lives = {service.name: Life(service, log(service.name)) for service in services}
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -37,10 +40,14 @@ class Supervisor:
             self._check(running)
             if not self._stop.is_set():
                 announce()
+            if self._watch:
+                running.append(asyncio.create_task(self._watch(self._lives)))
             await first(self._stop.wait(), _failure(running))
             self._check(running)
         finally:
             await asyncio.gather(*(life.stop(self._dependents(life), self._hurry) for life in self._lives.values()))
+            for task in running:
+                task.cancel()
             process.end(process.children)
             for life in self._lives.values():
                 life.log.close()

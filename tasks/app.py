@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import celeryd_init, worker_init
 
 from checkout import logs, memory, settings
+from checkout.events import patient
 from checkout.resources import Resources
 
 logs.configure()
+patient.install()
 app = Celery("checkout")
 app.config_from_object("celeryconfig")
+
+
+@celeryd_init.connect
+def _cancel_what_can_be_cancelled(conf: Any = None, options: Any = None, **_sent: object) -> None:
+    """A task in a thread cannot be: with a pool of threads Celery would only stumble over its own wish."""
+    if "thread" in str((options or {}).get("pool", "")):
+        conf.worker_cancel_long_running_tasks_on_connection_loss = False
 
 
 @worker_init.connect

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from checkout.db import transaction
 from checkout.events import waking
 from checkout.payments import notifies, queries, refund_calls
+from checkout.payments.queries import Due
 from tasks import turn
 from tasks.app import app, resources
+from tasks.rounds import guarded
 from tasks.summary import told
 
 # Below the visibility timeout even when the last claim's calls all run into their deadlines.
@@ -40,12 +43,14 @@ def query_payments(payment_ids: list[str]) -> None:  # noqa: ARG001 - the ids sa
         with transaction(resources().engine) as connection:
             due = queries.claim(connection, CLAIM)
         for attempt in due:
-            wakes = queries.ask(
-                resources().engine, resources().alipay, attempt, resources().rules, resources().settings.time_scale
-            )
-            waking.wake(resources().redis, wakes)
+            guarded("queue alipay", partial(_ask, attempt))
         if len(due) < CLAIM:
             return
+
+
+def _ask(attempt: Due) -> None:
+    own = resources()
+    waking.wake(own.redis, queries.ask(own.engine, own.alipay, attempt, own.rules, own.settings.time_scale))
 
 
 @app.task(name="send_refunds", send_events=False)
@@ -59,4 +64,9 @@ def send_refunds(refund_ids: list[int]) -> None:  # noqa: ARG001 - the ids say w
             due = refund_calls.claim(connection, scale)
         if due is None:
             return
-        waking.wake(resources().redis, refund_calls.send(resources().engine, resources().alipay, due, scale))
+        guarded("queue refunds", partial(_send, due))
+
+
+def _send(due: refund_calls.Due) -> None:
+    own = resources()
+    waking.wake(own.redis, refund_calls.send(own.engine, own.alipay, due, own.settings.time_scale))

@@ -144,14 +144,12 @@ def in_process(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> 
     """This process becomes a worker or an API of the test's shop; call it with changes of the environment, if any."""
     from checkout import settings as reader
     from tasks import app as worker
-    from tasks import events as relaying
 
     def become(**changes: str) -> None:
         for name, value in {**environment, **changes}.items():
             monkeypatch.setenv(name, value)
         reader.current.cache_clear()
         worker.resources.cache_clear()
-        relaying.bus.cache_clear()
 
     become()
     yield become
@@ -159,7 +157,6 @@ def in_process(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> 
         worker.resources().close()
     reader.current.cache_clear()
     worker.resources.cache_clear()
-    relaying.bus.cache_clear()
 
 
 @pytest.fixture

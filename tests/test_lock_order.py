@@ -78,6 +78,23 @@ def expire(engine: Engine, rng: random.Random) -> None:
         closing.expire(connection, 50)
 
 
+def reinstate(engine: Engine, rng: random.Random) -> None:
+    """An order that is closed in time, and whose money comes when the goods are there again."""
+    user, sku = rng.randint(USERS + 1, 100_000), rng.choice(SKUS)
+    with transaction(engine) as connection:
+        units.add(connection, sku, 2)
+    with transaction(engine) as connection:
+        [accepted] = acceptance.accept(connection, [a_request(user, lines={sku: 1})])
+    place_all(engine, [accepted.order_id])
+    with transaction(engine) as connection:
+        offers.make(connection, [Asked(accepted.order_id, user, "page")], 1)
+    time_passes(engine, accepted.order_id, minutes=31)
+    with transaction(engine) as connection:
+        closing.expire(connection, 50)
+    for status in ("TRADE_CLOSED", "TRADE_SUCCESS"):
+        told(engine, *(a_trade(payment, status) for payment in rows(engine, "payments", order_id=accepted.order_id)))
+
+
 def cancel(engine: Engine, rng: random.Random) -> None:
     for order_id in some_ids(engine, rng, 2):
         with suppress(CheckoutError), transaction(engine) as connection:
@@ -148,7 +165,7 @@ PATHS: tuple[Step, ...] = (
         send_refund,
         console_refund,
     ),
-    *(restock, load, ship, ship),
+    *(restock, load, ship, ship, reinstate),
 )
 
 

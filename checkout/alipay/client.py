@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -56,6 +57,7 @@ class Unknown:
     why: str
     code: str = ""
     is_foreign: bool = False
+    was_sent: bool = True  # False: it never reached Alipay
 
 
 Result = Done | Refused | Unknown
@@ -139,18 +141,19 @@ class Alipay:
 
     def _call(self, method: str, bill: dict[str, str], trade_no: str | None = None) -> Result:
         if not self._gate.enter():
-            return Unknown("not asked: Alipay does not answer, or too many ask")
+            return Unknown("not asked: Alipay does not answer, or too many ask", was_sent=False)
+        began = time.monotonic()
         try:
             fields = self._wire.call(method, bill)
         except Unsigned as error:
             result: Result = Unknown(str(error), error.named)
-            self._gate.answered(method, "unsigned", failed=False)
+            self._gate.answered(method, "unsigned", time.monotonic() - began, failed=False)
         except NoAnswer as error:
-            result = Unknown(str(error))
-            self._gate.answered(method, "no_answer", failed=True)
+            result = Unknown(str(error), was_sent=error.was_sent)
+            self._gate.answered(method, "no_answer", time.monotonic() - began, failed=True)
         else:
             result = _result(method, bill | ({"trade_no": trade_no} if trade_no else {}), fields)
-            self._gate.answered(method, type(result).__name__.lower(), failed=False)
+            self._gate.answered(method, type(result).__name__.lower(), time.monotonic() - began, failed=False)
         number = bill.get("out_request_no") or bill.get("out_trade_no") or bill.get("bill_date")
         log.info("alipay_call", method=method, number=number, result=type(result).__name__, why=_why(result))
         return result

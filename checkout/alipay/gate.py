@@ -18,7 +18,11 @@ log = get_logger(__name__)
 CALLS_PER_SECOND = 200
 FAILURES_TO_OPEN = 8
 OPEN_SECONDS = 5.0
+# An answer that takes longer holds up those who wait behind it.
+SLOW_SECONDS = 4.0
 LONGEST_WAIT_SECONDS = 3.0
+# A probe that never told its end, because its thread did not live to, does not keep the breaker open for ever.
+LONGEST_PROBE_SECONDS = 60.0
 COUNTS = "checkout_alipay_calls"
 
 # Calls of this second are counted; who comes too late in it is told how long to wait.
@@ -33,25 +37,42 @@ return 1000000 - now[2]
 
 
 class Gate:
-    """One per process; the rate and the counts are shared through Redis, and open while Redis is away."""
+    """One per process; the rate and the counts are shared through Redis, and open while Redis is away.
+
+    The breaker opens when so many calls in a row failed or were slow. After a while one call goes through to see; its
+    answer closes the breaker, or leaves it open as long again.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._lock = threading.Lock()
         self._failures = 0
-        self._closed_until = 0.0
+        self._open_until = 0.0
+        self._probing_until = 0.0
 
     def enter(self) -> bool:
         """Waits for a place in the rate; False when the breaker is open or no place is free in time."""
+        if not self._passes():
+            return False
         deadline = time.monotonic() + LONGEST_WAIT_SECONDS
         while time.monotonic() < deadline:
-            if time.monotonic() < self._closed_until:
-                return False
             wait_seconds = self._take_place()
             if wait_seconds == 0:
                 return True
             time.sleep(wait_seconds)
+        with self._lock:
+            self._probing_until = 0.0
         return False
+
+    def _passes(self) -> bool:
+        with self._lock:
+            if self._failures < FAILURES_TO_OPEN:
+                return True
+            now = time.monotonic()
+            if now < max(self._open_until, self._probing_until):
+                return False
+            self._probing_until = now + LONGEST_PROBE_SECONDS
+            return True
 
     def _take_place(self) -> float:
         try:
@@ -60,13 +81,14 @@ class Gate:
             log.warning("rate_not_shared", error=type(error).__name__)
             return 0
 
-    def answered(self, method: str, result: str, *, failed: bool) -> None:
-        """Counts the call; so many failures in a row open the breaker, and the first answer closes it."""
+    def answered(self, method: str, result: str, seconds: float, *, failed: bool) -> None:
+        """Counts the call, and what it says of how Alipay is."""
         with self._lock:
-            self._failures = self._failures + 1 if failed else 0
-            if self._failures >= FAILURES_TO_OPEN:
-                self._closed_until = time.monotonic() + OPEN_SECONDS
-                self._failures = FAILURES_TO_OPEN - 1  # One more failure afterwards opens it again.
+            is_ill = failed or seconds > SLOW_SECONDS
+            self._failures = min(self._failures + 1, FAILURES_TO_OPEN) if is_ill else 0
+            self._probing_until = 0.0
+            if self._failures == FAILURES_TO_OPEN:
+                self._open_until = time.monotonic() + OPEN_SECONDS
         try:
             self._redis.hincrby(COUNTS, f"{method} {result}", 1)
         except RedisError as error:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import urllib3
 from alipay import AliPay
 from structlog import get_logger
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from checkout import clock
 from checkout.alipay import envelope
@@ -35,6 +35,10 @@ class NoAnswer(CheckoutError):
 
     code = "alipay_unknown"
     retry = True
+
+    def __init__(self, message: str, *, was_sent: bool = True) -> None:
+        super().__init__(message)
+        self.was_sent = was_sent
 
 
 class Unsigned(NoAnswer):
@@ -130,7 +134,8 @@ class Wire(AliPay):  # type: ignore[misc] # The SDK ships no types.
                 return _read(response, deadline)
         except (HTTPError, OSError, UnicodeDecodeError) as error:
             host = urlsplit(self._gateway).hostname
-            raise NoAnswer(f"no answer from {host}: {type(error).__name__}") from error
+            was_sent = not isinstance(error, (NewConnectionError, ConnectTimeoutError))
+            raise NoAnswer(f"no answer from {host}: {type(error).__name__}", was_sent=was_sent) from error
 
 
 def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> str:

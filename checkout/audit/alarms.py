@@ -16,13 +16,14 @@ CURES = {
     "trade_older_than_attempt": "find the trade in Alipay's console: another database of this merchant account made it",
     "query_too_old": "find the trade in Alipay's console: another database of this merchant account made it",
     "refund_refused": "mend what Alipay names, or pay it back in its console; it is tried each hour",
+    "bill_unreadable": "look at the day in Alipay's console; checkout reconcile the day again with --fetch-again",
     "notify_failed": "mend what the error names; Alipay is asked about the attempt meanwhile",
     "query_failed": "mend what the error names; the attempt is asked about again",
     "answer_differs": "ask Alipay's support: a signed answer spoke of something else; it is asked again",
     "notify_for_another": "see CHECKOUT_ALIPAY_APP_ID and CHECKOUT_ALIPAY_SELLER_ID, and who uses this address",
 }
 # These are over when their attempt is final, or their refund has ended, whatever made it so.
-_PASSING = ["notify_failed", "query_failed", "answer_differs", "refund_refused"]
+_PASSING = ["notify_failed", "query_failed", "answer_differs", "refund_refused", "bill_unreadable"]
 
 
 class Alarm(NamedTuple):

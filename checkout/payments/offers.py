@@ -15,7 +15,10 @@ from checkout.orders.ledger import Ledger, Order, Payment
 # Below these, Alipay takes the minimum instead of our time_expire (opendocs: page from 1m, wap and app from 5m).
 _MINIMUM_SECONDS = {"page": 60, "wap": 300, "app": 300, "qr": 60}
 MARGIN_SECONDS = 120
-MOST_ATTEMPTS = 50
+# Of each method, so that the failures of one do not close another.
+MOST_OF_A_METHOD = 20
+# A QR code lives two hours (opendocs 02ekfg); one that is nearly over is not handed out again.
+CODE_SECONDS = 2 * 3600 - 300
 
 
 class Asked(NamedTuple):
@@ -50,10 +53,10 @@ def _answer(ledger: Ledger, asked: Asked, time_scale: float) -> Offer | Checkout
         return NotFound(f"there is no order {asked.order_id}")
     if not order.waits_for_money or order.pay_before is None or order.pay_before <= ledger.now:
         return NotPayable("the order does not wait for payment, or its time is over")
-    live = [payment for payment in order.payments if payment.status == "open" and _is_live(payment, asked.method)]
+    live = [payment for payment in order.payments if _is_live(payment, asked.method, ledger.now)]
     if live:
         return Offer(live[-1], order.pay_before, is_new=False)
-    payment = _next(ledger, order)
+    payment = _next(ledger, order, asked.method)
     if payment is None:
         return NotPayable("the order has had too many attempts")
     payment.method = asked.method
@@ -64,19 +67,23 @@ def _answer(ledger: Ledger, asked: Asked, time_scale: float) -> Offer | Checkout
     return Offer(payment, order.pay_before, is_new=True)
 
 
-def _is_live(payment: Payment, method: str) -> bool:
-    # A QR attempt without its code got no answer from Alipay: it stays watched, and the next request makes another.
-    return payment.method == method and (method != "qr" or payment.qr_code is not None)
+def _is_live(payment: Payment, method: str, now: datetime) -> bool:
+    if payment.status != "open" or payment.method != method or payment.offered_at is None:
+        return False
+    # A QR attempt without its code got no answer from Alipay, and an old code is none any more: they stay watched, and
+    # the next request makes another.
+    is_fresh = now < payment.offered_at + timedelta(seconds=CODE_SECONDS)
+    return method != "qr" or (payment.qr_code is not None and is_fresh)
 
 
-def _next(ledger: Ledger, order: Order) -> Payment | None:
+def _next(ledger: Ledger, order: Order, method: str) -> Payment | None:
     """The first attempt waits for its method; after that each is a new row and a new trade."""
+    if sum(payment.method == method for payment in order.payments) >= MOST_OF_A_METHOD:
+        return None
     unused = [payment for payment in order.payments if payment.status == "open" and payment.method is None]
     if unused:
         return unused[-1]
     n = len(order.payments) + 1
-    if n > MOST_ATTEMPTS:
-        return None
     payment = Payment(order.id, n, attempts.number(order.id, n, ledger.now), order.total_fen or 0)
     ledger.record_payment(order, payment, "payment.created")
     return payment
@@ -85,6 +92,18 @@ def _next(ledger: Ledger, order: Order) -> Payment | None:
 def _payable_until(now: datetime, pay_before: datetime, method: str, time_scale: float) -> datetime:
     minimum = now + timedelta(seconds=_MINIMUM_SECONDS[method] / time_scale)
     return max(pay_before, minimum) + timedelta(seconds=MARGIN_SECONDS / time_scale)
+
+
+def take_back(connection: Connection, payment: Payment) -> None:
+    """What was asked for it never reached Alipay: nobody has it, and the next request may use it for any method."""
+    ledger = Ledger(connection, [payment.order_id])
+    order = ledger.orders[payment.order_id]
+    own = order.payments[payment.n - 1]
+    if own.status == "open" and own.method == "qr" and own.qr_code is None and order.waits_for_money:
+        own.method = own.offered_at = own.payable_until = None
+        attempts.plan(ledger, order, own)
+        ledger.touch(order, own)
+        ledger.save()
 
 
 _KEEP_CODE = sql("UPDATE payments SET qr_code = :code WHERE order_id = :order_id AND n = :n")

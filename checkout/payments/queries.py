@@ -28,6 +28,7 @@ log = get_logger(__name__)
 LEASE_SECONDS = 60
 SOONEST_SECONDS = 3
 PAUSE_SECONDS = 5
+HASTEN_SECONDS = 60
 
 
 class Due(NamedTuple):
@@ -61,8 +62,9 @@ _END_LEASE = command("""
     WHERE order_id = :order_id AND n = :n
 """)
 _MAKE_DUE = command("""
-    UPDATE payments SET due_at = now() + make_interval(secs => :soonest)
+    UPDATE payments SET due_at = now() + make_interval(secs => :soonest), hastened_at = now()
     WHERE out_trade_no = :number AND status = 'open' AND offered_at IS NOT NULL
+        AND (hastened_at IS NULL OR hastened_at < now() - make_interval(secs => :every))
         AND (due_at > now() + make_interval(secs => :soonest) OR leased_until > now())
 """)
 _ORDER_OF = sql("SELECT order_id FROM payments WHERE out_trade_no = :number")
@@ -83,9 +85,10 @@ def claim(connection: Connection, limit: int) -> list[Due]:
 def hasten(connection: Connection, out_trade_no: str) -> int | None:
     """Has Alipay asked soon: the buyer came back, or somebody claims to be Alipay. Returns the payment's order.
 
-    However often this is called, there is one query each few seconds.
+    However often this is called, an attempt is asked about out of turn once a minute.
     """
-    connection.execute(_MAKE_DUE, {"number": out_trade_no, "soonest": SOONEST_SECONDS})
+    values = {"number": out_trade_no, "soonest": SOONEST_SECONDS, "every": HASTEN_SECONDS}
+    connection.execute(_MAKE_DUE, values)
     return connection.execute(_ORDER_OF, {"number": out_trade_no}).scalar()
 
 
@@ -129,7 +132,7 @@ def _write(
         elif isinstance(answer, Done):
             _learn_its_state(ledger, payment, trade(answer.fields), rules)
         elif isinstance(answer, Unknown) and answer.is_foreign:
-            _alarm(ledger, payment, "answer_differs", f"Alipay's answer speaks of something else: {answer.why}")
+            answer_differs(connection, payment, answer.why)
         if payment.status == "open":
             attempts.plan(ledger, order, payment, time_scale, hastened=_hastened(payment, due))
         wakes = ledger.save()
@@ -156,13 +159,18 @@ def _learn_its_state(ledger: Ledger, payment: Payment, told: Trade, rules: Rules
     [outcome] = trades.believe(ledger, [((payment.order_id, payment.n), told)], rules)
     if outcome in _UNBELIEVED:
         kind, why = _UNBELIEVED[outcome]
-        _alarm(ledger, payment, kind, f"{why}: {money.yuan(told.total_fen)} yuan, trade {told.trade_no}")
+        why = f"{why}: {money.yuan(told.total_fen)} yuan, trade {told.trade_no}"
+        _alarm(ledger.connection, payment, kind, why)
 
 
-def _alarm(ledger: Ledger, payment: Payment, kind: str, why: str) -> None:
+def answer_differs(connection: Connection, payment: Payment, why: str) -> None:
+    """Alipay signed an answer about the attempt that speaks of something else: nothing is believed, a person looks."""
+    _alarm(connection, payment, "answer_differs", f"Alipay's answer speaks of something else: {why}")
+
+
+def _alarm(connection: Connection, payment: Payment, kind: str, why: str) -> None:
     says = f"attempt {payment.id} to collect {money.yuan(payment.amount_fen)} yuan: {why}"
-    alarm = Alarm(kind, payment.out_trade_no, says, payment.order_id, payment.amount_fen)
-    alarms.raise_alarm(ledger.connection, alarm)
+    alarms.raise_alarm(connection, Alarm(kind, payment.out_trade_no, says, payment.order_id, payment.amount_fen))
 
 
 def _learn_that_it_closed(ledger: Ledger, order: Order, payment: Payment) -> None:

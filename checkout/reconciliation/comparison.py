@@ -11,7 +11,10 @@ from typing import NamedTuple
 from structlog import get_logger
 
 from checkout import clock, db
+from checkout.audit import alarms
+from checkout.audit.alarms import Alarm
 from checkout.db import Connection, Engine, sql, transaction
+from checkout.errors import CheckoutError
 from checkout.reconciliation import bills, discrepancies, inquiries
 from checkout.reconciliation.discrepancies import Discrepancy
 from checkout.resources import Resources
@@ -65,6 +68,8 @@ def run(resources: Resources, day: date, *, fetch_again: bool = False) -> Report
         _look_again(books, day)
     finally:
         books.dispose()
+    with transaction(resources.engine) as connection:
+        alarms.settle(connection, [day.isoformat()])
     log.info("reconciled", day=day.isoformat(), differ=report.open, is_clean=report.is_clean)
     return report
 
@@ -108,6 +113,12 @@ def _ours(connection: Connection, day: date) -> Sums:
 
 def _theirs(connection: Connection, day: date) -> Sums:
     return Sums(*connection.execute(_THEIRS, {"day": day}).one())
+
+
+def tell(connection: Connection, day: date, error: CheckoutError) -> None:
+    """A day whose bill cannot be read or had, for a person; the other days have their turn."""
+    says = f"the bill of {day} cannot be compared: {error}"
+    alarms.raise_alarm(connection, Alarm("bill_unreadable", day.isoformat(), says))
 
 
 _FIRST = sql("SELECT now() AS now, (SELECT created_at FROM payments ORDER BY order_id, n LIMIT 1) AS first")

@@ -9,6 +9,7 @@ from redis import Redis, RedisError, ResponseError
 from sqlalchemy.exc import DBAPIError
 
 from checkout import db, schema
+from checkout.audit import heartbeats
 from checkout.db import Connection, sql
 from checkout.events import bus
 from checkout.settings import Settings
@@ -38,6 +39,7 @@ def database(told: Settings) -> Iterator[Diagnosis]:
             yield (found := _schema(connection))
             if found.state != "fail":
                 yield _relay(connection)
+                yield _loops(connection)
     except DBAPIError as error:
         yield Diagnosis("database", "fail", f"{reason(error)}: start it, or mend CHECKOUT_DATABASE_URL")
     finally:
@@ -70,6 +72,16 @@ def _relay(connection: Connection) -> Diagnosis:
         return Diagnosis("relay", "ok", "no event has waited longer than 10 s to be sent")
     cure = "see that beat, the workers of the queue default and the event broker run"
     return Diagnosis("relay", "fail", f"events have waited for {age.total_seconds():.0f} s: {cure}")
+
+
+def _loops(connection: Connection) -> Diagnosis:
+    """Progress, not life: a frozen process answers to nobody, and looks well in a list of processes."""
+    loops = heartbeats.all_of(connection)
+    if silent := [f"{one.loop} for {one.seconds} s" for one in loops if one.stands_still]:
+        return Diagnosis("loops", "fail", f"no round of {', '.join(silent)}: start their process again")
+    if faults := [f"{one.loop} met {one.last_fault}" for one in loops if one.is_fresh]:
+        return Diagnosis("loops", "warn", f"{', '.join(faults)}: see its log, and report it")
+    return Diagnosis("loops", "ok", "each makes its rounds")
 
 
 def carts(told: Settings) -> Diagnosis:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing as closed
@@ -11,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from checkout.db import Engine
 from checkout.events import bus
@@ -27,6 +29,8 @@ QUEUES = ("warehouse", "mail")
 
 @pytest.fixture(params=["redis", pytest.param("amqp", marks=pytest.mark.skipif(not AMQP, reason="no RabbitMQ named"))])
 def url(request: pytest.FixtureRequest, broker: Valkey) -> Iterator[str]:
+    if request.param == "amqp":
+        request.getfixturevalue("rabbitmq")
     address = AMQP if request.param == "amqp" else broker.url(0)
     clear(address)  # A run that was cut off may have left them on a server that others use, too.
     yield address
@@ -130,3 +134,27 @@ def test_whether_the_broker_answers_is_known(broker: Valkey) -> None:
     assert bus.reachable(broker.url(0))
     assert not bus.reachable("redis://127.0.0.1:9/0")
     assert time.monotonic() - before < 60
+
+
+def test_a_subscriber_hears_again_after_redis_was_emptied(broker: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bindings went with the rest; while it runs it makes them anew."""
+    monkeypatch.setattr(bus, "RENEW_SECONDS", 0.1)
+    url = broker.url(0)
+    with closed(bus.subscribe(url, "warehouse", ["#"])) as subscriber:  # type: ignore[type-var] # A generator.
+        bus.declare(url, "warehouse", ["#"])
+        publish(url, an_event(2))
+        assert next(subscriber)["id"] == "2"
+        with Redis.from_url(url) as redis:
+            redis.flushall()
+        publishing = threading.Event()
+
+        def publish_until_heard() -> None:
+            while not publishing.wait(0.05):
+                publish(url, an_event(3))
+
+        sender = threading.Thread(target=publish_until_heard, daemon=True)
+        sender.start()
+        assert next(subscriber)["id"] == "3"
+        publishing.set()
+        sender.join(LONGEST_SECONDS)
+    bus.drop(url, "warehouse")

@@ -55,6 +55,7 @@ def test_every_missing_setting_is_named_at_once() -> None:
         ("ALIPAY_PRIVATE_KEY_FILE", "/nowhere.pem"),
         ("PAY_WINDOW", "30"),
         ("PAY_WINDOW", "0m"),
+        ("PAY_WINDOW", "16d"),
         ("FREIGHT", "ten"),
         ("FREIGHT", "-1.00"),
         ("FREE_FREIGHT_FROM", "1.234"),

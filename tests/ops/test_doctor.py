@@ -60,7 +60,7 @@ def states(found: Iterator[Diagnosis]) -> dict[str, str]:
 
 def test_a_shop_at_work_is_well(reached: dict[str, str], tmp_path: Path) -> None:
     log = tmp_path / "worker.log"
-    command = ("celery", "-A", "tasks.app", "worker", "-P", "threads", "-c", "3", "-B", "-s", f"{tmp_path}/beat")
+    command = ("celery", "-A", "tasks.app", "worker", "-P", "threads", "-c", "3", "-B")
     with process(*command, "--loglevel=INFO", environment=reached, log=log):
         eventually(lambda: "ready" in log.read_text(), "the worker is ready")
         done = in_a_process("doctor", "--json", environment=reached)
@@ -69,7 +69,20 @@ def test_a_shop_at_work_is_well(reached: dict[str, str], tmp_path: Path) -> None
                 done = in_a_process("doctor", "--json", environment=reached)
     told = json.loads(done.stdout)
     assert {check["name"]: check["state"] for check in told["checks"]} == dict.fromkeys(
-        ("configuration", "key pair", "clock", "schema", "relay", "carts", "broker", "workers", "beat", "alipay"), "ok"
+        (
+            "configuration",
+            "key pair",
+            "clock",
+            "schema",
+            "relay",
+            "loops",
+            "carts",
+            "broker",
+            "workers",
+            "beat",
+            "alipay",
+        ),
+        "ok",
     )
     assert (done.returncode, told["ok"], done.stderr) == (0, True, "")
 
@@ -83,7 +96,7 @@ def test_wrong_settings_end_the_visit(environment: dict[str, str]) -> None:
 def test_without_workers_the_queues_are_named(checkout: Command) -> None:
     del checkout  # This process has the shop's environment.
     served, beat = workers()
-    assert (served.state, "-Q orders,alipay,default" in served.detail) == ("fail", True)
+    assert (served.state, "-Q orders,refunds,alipay,default" in served.detail) == ("fail", True)
     assert beat.state == "warn"
 
 
@@ -106,7 +119,7 @@ def test_days_without_partitions_and_events_that_wait(engine: Engine, settings: 
             "INSERT INTO events (at, topic, subject, sequence, data) VALUES "
             "(now() - interval '11 seconds', 'order.placed', '1', 1, '{}')"
         )
-    assert states(stores.database(settings)) == {"clock": "ok", "schema": "warn", "relay": "fail"}
+    assert states(stores.database(settings)) == {"clock": "ok", "schema": "warn", "relay": "fail", "loops": "ok"}
 
 
 def test_a_redis_that_forgets_or_evicts(settings: Settings, broker: Valkey) -> None:

@@ -133,7 +133,7 @@ def test_a_refund_rings_for_its_sending(checkout: Command, engine: Engine, broke
     order_id = paid(engine)
     made = answer(checkout("refunds", "create", order_id, "--amount", "20", "--json"))
     assert (made["status"], made["amount"], made["source"]) == ("requested", "20.00", "operator")
-    assert ("send_refunds", [[int(made["id"])]]) in rung(broker, "alipay")
+    assert ("send_refunds", [[int(made["id"])]]) in rung(broker, "refunds")
 
 
 def test_the_same_key_is_the_same_refund(checkout: Command, engine: Engine) -> None:

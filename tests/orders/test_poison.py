@@ -1,4 +1,4 @@
-"""What one order can cause harms no other: it is parked by the database's verdict, or placed alone, ever more rarely."""
+"""What one order can cause harms no other: it is parked by the database's verdict, or tried alone, ever more rarely."""
 
 from __future__ import annotations
 

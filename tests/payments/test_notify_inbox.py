@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
-from api import metrics
+from api import counters
 from checkout.db import Engine, sql, transaction
 from checkout.orders.ledger import Payment
 from checkout.payments import notifies
@@ -22,7 +22,7 @@ from tests.shared.notifies import Signer, form
 
 
 def unverified() -> float:
-    return metrics.registry.get_sample_value("checkout_notifies_total", {"outcome": "unverified"}) or 0.0
+    return counters.registry.get_sample_value("checkout_notifies_total", {"outcome": "unverified"}) or 0.0
 
 
 def test_a_real_notify_is_stored_then_acknowledged_then_applied(

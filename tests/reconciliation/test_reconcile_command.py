@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from checkout.alipay.bill import Unreadable
 from checkout.db import sql, transaction
+from checkout.reconciliation import comparison
 from checkout.reconciliation.comparison import due
+from checkout.resources import Resources
 from ops.main import main
 from tests.reconciliation.shop import Shop, at
 from tests.shared import factories
@@ -114,9 +117,36 @@ def test_an_empty_bill_of_a_day_with_business_is_asked_for_again(shop: Shop) -> 
     assert day in due_days(shop)
 
 
-def test_a_late_bill_is_left_to_the_next_tick(shop: Shop, in_process: Callable[..., None]) -> None:
+def test_a_late_bill_keeps_no_other_day_from_its_turn(shop: Shop, in_process: Callable[..., None]) -> None:
     del in_process
-    sold_since(shop, 3)
+    first = sold_since(shop, 3)
     shop.gateway.fault("call_limited", times=1)
     run_task()
-    assert factories.rows(shop.engine, "bills") == []
+    assert due_days(shop) == [first]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(Unreadable("line 7"), ("bill_unreadable", "alarms")), (ZeroDivisionError(), ("reconcile", "heartbeats"))],
+)
+def test_a_day_that_fails_is_told_and_keeps_no_other_from_its_turn(
+    shop: Shop,
+    in_process: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    told: tuple[str, str],
+) -> None:
+    del in_process
+    first = sold_since(shop, 3)
+    run = comparison.run
+
+    def stumble(resources: Resources, day: date) -> comparison.Report:
+        if day == first:
+            raise error
+        return run(resources, day)
+
+    monkeypatch.setattr(comparison, "run", stumble)
+    run_task()
+    assert due_days(shop) == [first]
+    name, table = told
+    assert name in [row[0] for row in factories.rows(shop.engine, table)]

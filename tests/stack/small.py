@@ -3,10 +3,11 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.log import Log
-from sandbox.service import Service, StartError
+from sandbox.service import Life, Service, StartError
 from sandbox.supervisor import Supervisor
 
 _SERVE = "import time; print('serving', flush=True); time.sleep(600)"
@@ -34,14 +35,22 @@ def services(scenario: str, directory: Path) -> list[Service]:
         ],
         "forking": [service("pool", _FORK)],
         "deaf": [service("deaf", _DEAF)],
+        "frozen": [service("frozen", "import os; print('serving', flush=True); os.kill(os.getpid(), signal.SIGSTOP)")],
         "broken": [service("data", _SERVE), service("schema", "raise SystemExit('no such table')", step=True)],
         "crashing": [service("web", "raise SystemExit('no such module')")],
     }[scenario]
 
 
+async def _once(lives: Mapping[str, Life]) -> None:
+    lives["frozen"].start_again("it makes no progress")
+    await asyncio.Event().wait()
+
+
 async def _run(scenario: str, directory: Path) -> None:
     supervisor = Supervisor(
-        services(scenario, directory), lambda name: Log(name, directory / f"{name}.log", verbose=False)
+        services(scenario, directory),
+        lambda name: Log(name, directory / f"{name}.log", verbose=False),
+        _once if scenario == "frozen" else None,
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, supervisor.stop)
     await supervisor.run(lambda: print("READY", flush=True))  # noqa: T201 - read by the test

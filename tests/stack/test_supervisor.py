@@ -100,3 +100,8 @@ def test_a_child_dies_with_its_starter(start: Start) -> None:
     family = _ready(child)
     child.kill()
     assert leave(family)
+
+
+def test_who_is_frozen_is_killed_and_starts_again(start: Start, tmp_path: Path) -> None:
+    _ready(start("frozen"))
+    assert happens(lambda: _book(tmp_path) == ["+frozen", "+frozen"])

@@ -1,0 +1,32 @@
+"""What this process counts."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+registry = CollectorRegistry()
+requests = Counter("checkout_http_requests", "Answered requests.", ("route", "status"), registry=registry)
+seconds = Histogram(
+    "checkout_http_seconds",
+    "Time to answer.",
+    ("route",),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30),
+    registry=registry,
+)
+unforeseen = Counter("checkout_unforeseen", "What nobody foresaw in a loop.", ("loop",), registry=registry)
+notifies = Counter("checkout_notifies", "Alipay's notifies by what became of them.", ("outcome",), registry=registry)
+
+
+@cache
+def _children(route: str, status: int) -> tuple[Counter, Histogram]:
+    """The labelled children, looked up once: routes and statuses are few."""
+    return requests.labels(route, str(status)), seconds.labels(route)
+
+
+def answered(route: str, status: int, took_seconds: float) -> None:
+    """Counts one request."""
+    count, took = _children(route, status)
+    count.inc()
+    took.observe(took_seconds)

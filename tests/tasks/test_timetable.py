@@ -1,0 +1,89 @@
+"""Beat's schedule: a clock that was wrong delays nothing, and a broken connection is not used again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery import Celery
+from celery.beat import PersistentScheduler
+from celery.utils.imports import symbol_by_name
+from kombu.exceptions import OperationalError
+
+from checkout.db import Engine
+from tasks import schedule
+from tasks.app import app
+from tests.shared.factories import rows
+
+
+class Bench:
+    """A timetable of one entry, which notes what it would send."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.timetable = schedule.Timetable(app=app, schedule={}, lazy=True)
+        self.timetable.add(name="sweep", task="sweep", schedule=timedelta(seconds=2))
+        self.timetable.apply_async = lambda entry, **_: self.sent.append(entry.task)  # type: ignore[method-assign] # No broker.
+
+    @property
+    def entry(self) -> Any:
+        return self.timetable.schedule["sweep"]
+
+    def ran(self, ago: timedelta) -> None:
+        self.entry.last_run_at = self.entry.default_now() - ago
+        self.timetable._heap = None
+
+    def tick(self) -> float:
+        self.timetable.tick()
+        return self.timetable.tick()
+
+
+@pytest.fixture
+def bench(in_process: Callable[..., None]) -> Bench:
+    del in_process
+    return Bench()
+
+
+def test_what_ran_in_the_future_is_not_waited_for(bench: Bench) -> None:
+    bench.ran(timedelta(hours=-8))
+    assert bench.tick() <= 2.0
+    bench.ran(timedelta(seconds=3))
+    bench.tick()
+    assert bench.sent == ["sweep"]
+
+
+def test_it_stands_in_no_file(in_process: Callable[..., None]) -> None:
+    """Celery's own default has one, which remembers a wrong clock through restarts."""
+    del in_process
+    assert issubclass(symbol_by_name(Celery().conf.beat_scheduler), PersistentScheduler)
+    assert not issubclass(symbol_by_name(app.conf.beat_scheduler), PersistentScheduler)
+
+
+def test_a_tick_leaves_a_heartbeat(bench: Bench, engine: Engine) -> None:
+    bench.tick()
+    assert [beat.loop for beat in rows(engine, "heartbeats")] == ["beat"]
+
+
+def test_a_connection_that_broke_is_not_used_again(
+    in_process: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Celery's own scheduler keeps the producer of a broken connection: all later ticks fail like the first."""
+    del in_process
+    from tasks.maintenance import sweep_up  # It reads the settings.
+
+    timetable = schedule.Timetable(app=app, schedule={}, lazy=True)
+    timetable.add(name="sweep", task="sweep", schedule=timedelta(seconds=2))
+    used: list[object] = []
+
+    def publish(*_: Any, producer: Any, **__: Any) -> None:
+        used.append(producer)
+        if len(used) == 1:
+            raise OperationalError("the connection broke")
+
+    monkeypatch.setattr(sweep_up, "apply_async", publish)
+    entry = timetable.schedule["sweep"]
+    for _ in range(3):
+        timetable.apply_entry(entry, producer=timetable.producer)
+    assert used[0] is not used[1] is used[2]
