@@ -74,6 +74,37 @@ def waited(found: dict[str, Any]) -> str:
     return markdown(["", ""], lines)
 
 
+def travelled(found: dict[str, Any]) -> str:
+    head = ["load", "journeys/s", "whole journey p50, ms", "p95", "received → applied p50", "p95", "CPU, ms"]
+    lines: list[list[object]] = []
+    for load, run in found["journeys"].items():
+        whole, applied = run["stages_ms"]["all"], run["received_to_applied_ms"]
+        cpu_ms = sum(run["cpu_us"].values()) / 1000
+        lines.append([load, run["per_second"], *(took[p] for took in (whole, applied) for p in ("p50", "p95"))])
+        lines[-1].append(f"{cpu_ms:.1f}")
+    return markdown(head, lines)
+
+
+def stopped(found: dict[str, Any]) -> str:
+    head = ["for 100 s (the backlog: while it piled up)", "orders", "parked", "left waiting", "through after, s"]
+    lines: list[list[object]] = [
+        [run["title"], f"{run['orders']:,}", run["parked"], run["waiting"], f"{run['latest_seconds']:.0f}"]
+        for run in found["stops"]
+    ]
+    return markdown(head, lines)
+
+
+def endured(found: dict[str, Any]) -> str:
+    lines: list[list[object]] = [
+        ["faults", len(found["faults"])],
+        ["orders accepted · placed", f"{found['accepted']:,} · {found['placed']:,}"],
+        ["longest from accepted to placed", f"{found['longest_seconds']:.0f} s"],
+        ["events · lost · out of order", f"{found['events']:,} · {found['lost']} · {found['misordered']}"],
+        ["events that came again", f"{found['repeats']:,} ({found['repeats'] / found['events']:.2%})"],
+    ]
+    return markdown(["", ""], lines)
+
+
 # Name of the table in the document: result file and how it is written.
 _TABLES = {
     "compared": ("latest", compared),
@@ -83,6 +114,9 @@ _TABLES = {
     "stages": ("latest", stages),
     "soak": ("soak", soaked),
     "waiters": ("waiters", waited),
+    "journeys": ("journeys", travelled),
+    "stops": ("stops", stopped),
+    "rabbitmq": ("rabbitmq", endured),
 }
 
 

@@ -42,12 +42,12 @@ NOTHING = Placed(0, 0, [], [], [])
 
 
 class Overdue(CheckoutError):
-    """These wait for so long that they may be what kills workers; nothing is placed."""
+    """Of these some wait for so long that they may be what kills workers; nothing is placed."""
 
     code = "overdue"
 
     def __init__(self, order_ids: list[int]) -> None:
-        super().__init__(f"{len(order_ids)} orders are overdue")
+        super().__init__(f"of {len(order_ids)} orders some are overdue")
         self.order_ids = order_ids
 
 
@@ -111,12 +111,13 @@ _LEAVE = command("DELETE FROM arrivals WHERE order_id = ANY(CAST(:ids AS bigint[
 def place(connection: Connection, first: int, terms: Terms, noted: Collection[int] = ()) -> Placed:
     """Places or rejects the accepted orders from that id on that nobody else is placing; `MOST_ORDERS` at once.
 
-    Raises Overdue for those that wait for long and are not `noted`.
+    Raises Overdue, with all that are not `noted` yet, when one of them waits for long.
     """
     values = {"first": first, "most": MOST_ORDERS, "overdue": sweep.OVERDUE_SECONDS}
     found = connection.execute(_CLAIM, values).all()
-    if overdue := [row.id for row in found if row.is_unclaimed and row.id not in noted]:
-        raise Overdue(overdue)
+    unnoted = [row for row in found if row.id not in noted]
+    if any(row.is_unclaimed for row in unnoted):
+        raise Overdue([row.id for row in unnoted])
     return _place(connection, [Claimed(*row[:-1]) for row in found], terms)
 
 

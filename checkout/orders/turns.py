@@ -8,7 +8,7 @@ committed before it is placed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from weakref import WeakKeyDictionary
 
 from sqlalchemy.exc import DBAPIError
@@ -88,20 +88,18 @@ def _note(engine: Engine, order_id: int, error: Exception) -> None:
 
 
 def _place(engine: Engine, first: int, terms: Terms) -> Placed:
+    noted: set[int] = set()
     try:
-        return _try_again(engine, lambda connection: placement.place(connection, first, terms))
-    except Overdue as overdue:
-        return _place_overdue(engine, first, overdue.order_ids, terms)
-
-
-def _place_overdue(engine: Engine, first: int, overdue: Collection[int], terms: Terms) -> Placed:
-    with transaction(engine) as connection:
-        sweep.claim(connection, overdue)
-    try:
-        return _try_again(engine, lambda connection: placement.place(connection, first, terms, overdue))
-    except BaseException:  # This worker lives, even when its time limit struck.
-        sweep.take_back(engine, overdue)
-        raise
+        while True:
+            try:
+                return _try_again(engine, lambda connection: placement.place(connection, first, terms, noted))
+            except Overdue as overdue:  # Time goes on: the next look may find others that have become so.
+                noted.update(overdue.order_ids)
+                with transaction(engine) as connection:
+                    sweep.claim(connection, overdue.order_ids)
+    finally:  # This worker lives, even when its time limit struck, and has let go of what it did not place.
+        if noted:
+            sweep.take_back(engine, noted)
 
 
 def _try_again(engine: Engine, step: Callable[[Connection], Placed]) -> Placed:
