@@ -119,13 +119,13 @@ def test_a_publisher_gives_up_a_connection_and_goes_on_with_the_next(
     queue: str, proxy: Proxy, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del queue
-    monkeypatch.setattr(patient, "SILENCE_SECONDS", 0.3)
-    monkeypatch.setattr(bus, "CONFIRM_SECONDS", 0.3)
     first, second = events(("1", "order.placed"), ("2", "order.placed"))
     with closed(Bus(through(proxy))) as sender:
         sender.publish([first])
         getattr(proxy, fault)()
-        with pytest.raises(Partly):
+        with monkeypatch.context() as impatient, pytest.raises(Partly):
+            impatient.setattr(patient, "SILENCE_SECONDS", 0.3)
+            impatient.setattr(bus, "CONFIRM_SECONDS", 0.3)
             sender.publish([second])
         sender.publish([second])
     assert heard() == ["1", "2"]
@@ -134,10 +134,10 @@ def test_a_publisher_gives_up_a_connection_and_goes_on_with_the_next(
 @pytest.mark.parametrize("wait", ["declare", "close"])
 def test_declaring_and_closing_end_too(proxy: Proxy, wait: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """py-amqp alone would wait for ever: its read_timeout bounds nothing."""
-    monkeypatch.setattr(patient, "SILENCE_SECONDS", 0.3)
     connection = bus.connect(through(proxy))
     channel = connection.default_channel
     proxy.silence()
+    monkeypatch.setattr(patient, "SILENCE_SECONDS", 0.3)
     if wait == "declare":
         with pytest.raises((OSError, AMQPError, KombuError)):
             bus.exchange(channel).declare()

@@ -99,10 +99,9 @@ def test_calls_to_alipay_have_a_deadline_and_keep_nobody_else_waiting(
 ) -> None:
     monkeypatch.setattr(runtime, "CALL_SECONDS", 1.0)
     a_sku(engine, stock=100)
-    orders = [placed(engine) for _ in range(runtime.THREADS + 1)]
-    waiting = asked_together(client, orders)
+    waiting = asked_together(client, [placed(engine) for _ in range(runtime.THREADS + 1)])
     assert client.get("/health/ready", user=None).status_code == 200
-    assert client.post(f"/v1/orders/{orders[0]}/cancel").status_code == 200
+    assert client.post(f"/v1/orders/{placed(engine)}/cancel").status_code == 200
     assert {problem(call.result(LONGEST_SECONDS)) for call in waiting} == {(503, "unavailable")}
 
 
