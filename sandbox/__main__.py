@@ -45,7 +45,7 @@ async def _run(stack: Stack) -> None:
     supervisor = Supervisor(
         stack.services(),
         lambda name: Log(name, logs / f"{name}.log", verbose=stack.options.verbose, number=next(numbers)),
-        partial(Watchdog().watch, stack.options.port),
+        partial(Watchdog().watch, stack.options.port, stack.environment["BROKER_URL"]),
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

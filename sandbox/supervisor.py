@@ -17,7 +17,7 @@ class Supervisor:
 
     def __init__(self, services: Sequence[Service], log: Callable[[str], Log], watch: Watch | None = None) -> None:
         """`log` opens the log of a service by its name; `watch` looks after the running ones."""
-        self._watch = watch
+        self._watches = [watch] if watch else []
         self._lives = {service.name: Life(service, log(service.name)) for service in services}
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -40,14 +40,13 @@ class Supervisor:
             self._check(running)
             if not self._stop.is_set():
                 announce()
-            if self._watch:
-                running.append(asyncio.create_task(self._watch(self._lives)))
+            running += [asyncio.create_task(watch(self._lives)) for watch in self._watches]
             await first(self._stop.wait(), _failure(running))
             self._check(running)
         finally:
+            for watching in running[len(self._lives) :]:
+                watching.cancel()  # First of all: nobody may be killed in his clean stop.
             await asyncio.gather(*(life.stop(self._dependents(life), self._hurry) for life in self._lives.values()))
-            for task in running:
-                task.cancel()
             process.end(process.children)
             for life in self._lives.values():
                 life.log.close()

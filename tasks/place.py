@@ -13,6 +13,7 @@ from checkout.orders import cart, turns
 from checkout.orders.placement import Placed
 from tasks import turn
 from tasks.app import app, resources
+from tasks.rounds import beat
 from tasks.summary import told
 
 log = get_logger(__name__)
@@ -41,6 +42,7 @@ def _follow(batches: Iterable[Placed]) -> int:
         waking.tell_sold_out(resources().redis, batch.gone)
         if batch.carts:
             clear_carts(batch.carts, older_than_seconds=60)
+        beat("queue orders")  # Behind a backlog beat's own task would not come through in time.
     return count
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from amqp.exceptions import AMQPError
 from celery.beat import Scheduler
+from kombu.exceptions import KombuError
+from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
@@ -14,6 +17,9 @@ from checkout.db import transaction
 from tasks.app import resources
 
 log = get_logger(__name__)
+
+CONNECT_SECONDS = 3
+AGAIN_SECONDS = 1.0
 
 
 class Timetable(Scheduler):
@@ -26,9 +32,19 @@ class Timetable(Scheduler):
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """One round: sends what is due, and says how long to sleep."""
         self._forget_the_future()
-        seconds: float = super().tick(*args, **kwargs)
+        try:
+            seconds: float = super().tick(*args, **kwargs)
+        except (KombuError, AMQPError, RedisError, OSError) as error:
+            log.warning("broker_away", error=type(error).__name__)
+            self._renew()
+            self._heap = None  # The entry was taken out already; it is made anew from the entries.
+            seconds = AGAIN_SECONDS
         self._tell()
         return seconds
+
+    def _ensure_connected(self) -> Any:
+        """Celery's own would try without end, and the loop would stand still."""
+        return self.connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
 
     def _forget_the_future(self) -> None:
         """The clock was set back: what ran "later than now" would wait until then."""

@@ -102,7 +102,7 @@ class Relay:
             published = connection.execute(_LEASE, {"holder": self._holder, "seconds": LEASE_SECONDS}).scalar()
         if published is None:
             return False
-        if self._leased_until == 0:
+        if published != self._published:  # At the beginning, or another relay went on while this one was away.
             self._published = self._fence = published
         self._leased_until = time.monotonic() + LEASE_SECONDS
         return True

@@ -32,7 +32,7 @@ _ALONE = sql("SELECT order_id FROM arrivals WHERE alone_at <= now() AND NOT park
 _CLAIM = sql("""
     UPDATE arrivals SET claimed_by = own.pid, claimed_since = own.backend_start
     FROM (SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS own
-    WHERE order_id = ANY(CAST(:ids AS bigint[]))
+    WHERE order_id = ANY(CAST(:ids AS bigint[])) AND claimed_by IS NULL RETURNING order_id
 """)
 _TAKE_BACK = sql("""
     UPDATE arrivals SET claimed_by = NULL, claimed_since = NULL WHERE order_id = ANY(CAST(:ids AS bigint[]))
@@ -75,9 +75,9 @@ def overdue(connection: Connection) -> Waiting:
     return Waiting(oldest, list(connection.execute(_ALONE, {"limit": MOST_ALONE}).scalars()))
 
 
-def claim(connection: Connection, order_ids: Collection[int]) -> None:
-    """Notes that this connection's process places them now."""
-    connection.execute(_CLAIM, {"ids": array(order_ids)})
+def claim(connection: Connection, order_ids: Collection[int]) -> list[int]:
+    """Notes that this connection's process places them now; returns those that are no other's already."""
+    return list(connection.execute(_CLAIM, {"ids": array(order_ids)}).scalars())
 
 
 def take_back(engine: Engine, order_ids: Collection[int]) -> None:

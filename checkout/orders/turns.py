@@ -88,7 +88,7 @@ def _note(engine: Engine, order_id: int, error: Exception) -> None:
 
 
 def _place(engine: Engine, first: int, terms: Terms) -> Placed:
-    noted: set[int] = set()
+    noted, own = set[int](), set[int]()
     try:
         while True:
             try:
@@ -96,10 +96,10 @@ def _place(engine: Engine, first: int, terms: Terms) -> Placed:
             except Overdue as overdue:  # Time goes on: the next look may find others that have become so.
                 noted.update(overdue.order_ids)
                 with transaction(engine) as connection:
-                    sweep.claim(connection, overdue.order_ids)
+                    own.update(sweep.claim(connection, overdue.order_ids))
     finally:  # This worker lives, even when its time limit struck, and has let go of what it did not place.
-        if noted:
-            sweep.take_back(engine, noted)
+        if own:
+            sweep.take_back(engine, own)
 
 
 def _try_again(engine: Engine, step: Callable[[Connection], Placed]) -> Placed:

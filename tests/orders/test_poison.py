@@ -239,10 +239,10 @@ def before_each_claim(monkeypatch: pytest.MonkeyPatch, happens: Callable[[list[i
     """Something happens between the look that finds overdue orders and their claim; returns what was claimed."""
     claim, claims = sweep.claim, list[list[int]]()
 
-    def claimed(connection: Connection, order_ids: Collection[int]) -> None:
+    def claimed(connection: Connection, order_ids: Collection[int]) -> list[int]:
         claims.append(sorted(order_ids))
         happens(sorted(order_ids))
-        claim(connection, order_ids)
+        return claim(connection, order_ids)
 
     monkeypatch.setattr(sweep, "claim", claimed)
     return claims
@@ -283,3 +283,23 @@ def test_what_was_claimed_and_not_placed_is_let_go(engine: Engine, monkeypatch: 
     place_all(engine, [stays])
     assert claims == [[stays, goes]]
     assert (order(engine, goes).status, row(engine, "arrivals").claimed_by) == ("awaiting_payment", None)
+
+
+def test_what_another_worker_has_claimed_stays_his(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that find the same overdue orders: the one that comes second may not wipe out the first one's claim."""
+    order_id = an_order(engine)
+    time_passes_at_the_door(engine, 60)
+    other = db.connect(str(engine.url), size=1)
+    claim = sweep.claim
+
+    def the_other_is_first(_: list[int]) -> None:
+        with transaction(other) as connection:
+            claim(connection, [order_id])
+        monkeypatch.setattr(placement, "_place", lambda *_: placement.NOTHING)  # The other one holds the row.
+
+    before_each_claim(monkeypatch, the_other_is_first)
+    place_all(engine, [order_id])
+    with transaction(other) as connection:
+        pid = connection.execute(sql("SELECT pg_backend_pid()")).scalar_one()
+    assert row(engine, "arrivals").claimed_by == pid
+    other.dispose()

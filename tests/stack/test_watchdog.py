@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandbox import watchdog
 from sandbox.watchdog import Watchdog, standing_still
 
 OLD = dict.fromkeys(("beat", "api", "orders", "refunds", "alipay", "default"), 1000.0)
@@ -60,25 +61,38 @@ def test_a_silence_that_was_broken_begins_anew(between: list[str] | None) -> Non
     assert dog.verdict(["relay"], OLD) == ["default"]
 
 
+class Api(http.server.ThreadingHTTPServer):
+    """Answers as it is told; what is not told hangs until the end."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, bytes]] = {}
+        self.is_over = threading.Event()
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Api
+
+    def do_GET(self) -> None:
+        if self.path not in self.server.answers:
+            self.server.is_over.wait(60)
+            return
+        status, body = self.server.answers[self.path]
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
 @pytest.fixture
-def answering() -> Iterator[tuple[int, list[tuple[int, bytes]]]]:
-    """A server, and what it answers."""
-    answers: list[tuple[int, bytes]] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body = answers[0]
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+def api() -> Iterator[Api]:
+    with Api() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port, answers
+        yield server
+        server.is_over.set()
         server.shutdown()
 
 
@@ -87,14 +101,20 @@ def answering() -> Iterator[tuple[int, list[tuple[int, bytes]]]]:
     [
         (200, b'{"status": "ok", "standing_still": ["relay"]}', ["relay"]),
         (503, b'{"code": "unavailable"}', None),
+        (200, b"<html>somebody else</html>", None),
+        (200, b"{}", None),
     ],
 )
-def test_what_the_api_says_counts(
-    answering: tuple[int, list[tuple[int, bytes]]], status: int, body: bytes, silent: list[str] | None
-) -> None:
-    port, answers = answering
-    answers.append((status, body))
-    assert standing_still(port) == silent
+def test_what_the_api_says_counts(api: Api, status: int, body: bytes, silent: list[str] | None) -> None:
+    api.answers["/health/ready"] = (status, body)
+    assert standing_still(api.server_port) == silent
+
+
+def test_an_api_that_waits_for_a_silent_database_is_not_to_blame(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "_ANSWER_SECONDS", 3.0)
+    assert standing_still(api.server_port) == ["doorbell"]
+    api.answers["/health/live"] = (200, b'{"status": "ok"}')
+    assert standing_still(api.server_port) is None
 
 
 def test_an_api_that_does_not_answer_is_to_blame_itself() -> None:

@@ -16,6 +16,7 @@ from checkout.db import Engine
 from tasks import schedule
 from tasks.app import app
 from tests.shared.factories import rows
+from tests.shared.ports import DISCARD
 
 
 class Bench:
@@ -91,3 +92,26 @@ def test_a_connection_that_broke_is_not_used_again(
     for _ in range(3):
         timetable.apply_entry(entry, producer=timetable.producer)
     assert used[0] is not used[1] is used[2]
+
+
+def test_without_a_broker_the_loop_goes_round_and_sends_when_it_is_back(
+    in_process: Callable[..., None], engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Celery's own would try to connect without end, and be taken for dead."""
+    in_process()
+    from tasks.maintenance import sweep_up  # It reads the settings.
+
+    timetable = schedule.Timetable(app=app, schedule={}, lazy=True)
+    timetable.add(name="sweep", task="sweep", schedule=timedelta(hours=1))
+    entry = timetable.schedule["sweep"]
+    entry.last_run_at = entry.default_now() - timedelta(hours=1)
+    sent: list[object] = []
+    monkeypatch.setattr(sweep_up, "apply_async", lambda *_, **__: sent.append(1))
+    with monkeypatch.context() as away:
+        away.setattr(timetable, "connection", app.connection_for_write(f"redis://127.0.0.1:{DISCARD}/0"))
+        assert timetable.tick() == schedule.AGAIN_SECONDS
+    assert (sent, len(rows(engine, "heartbeats"))) == ([], 1)
+    timetable._renew()
+    timetable.schedule["sweep"].last_run_at = entry.default_now() - timedelta(hours=1)
+    timetable.tick()
+    assert sent == [1]
