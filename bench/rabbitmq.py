@@ -32,7 +32,9 @@ MOST_REPEATS = 0.05
 
 log = get_logger(__name__)
 
-_EVENTS = "SELECT count(*) FROM events WHERE topic NOT LIKE 'stock.%'"
+# Orders go on to expire while we judge: what is later than the mark is not looked for.
+_MARK = "SELECT max(id) FROM events"
+_EVENTS = "SELECT id FROM events WHERE topic NOT LIKE 'stock.%' AND id <= :mark"
 _WAITS = """
     SELECT count(*) AS orders, count(placed_at) AS placed,
         COALESCE(max(extract(epoch FROM placed_at - accepted_at)), 0)::float8 AS longest
@@ -108,11 +110,12 @@ def measure(stack: Stack, proxy: Proxy, url: str, minutes: int) -> Run:
             tally = client.open_loop(stack.port, requests, CONNECTIONS, ORDERS_PER_SECOND, minutes * 60)
         run.accepted = tally.statuses[202]
         stack.settle()
-        _until_heard(stack, subscriber)
+        logged = {str(row.id) for row in stack.rows(_EVENTS, mark=stack.one(_MARK))}
+        _until_heard(logged, subscriber)
     finally:
         subscriber.close()
         bus.drop(url, QUEUE)
-    _judge(stack, run, subscriber.heard)
+    _judge(stack, run, logged, subscriber.heard)
     return run
 
 
@@ -146,18 +149,17 @@ def _faults(proxy: Proxy, run: Run, minutes: int) -> Iterator[None]:
         proxy.delay(0.0)
 
 
-def _until_heard(stack: Stack, subscriber: Subscriber) -> None:
+def _until_heard(logged: set[str], subscriber: Subscriber) -> None:
     deadline = time.monotonic() + 2 * LONGEST_WAIT_SECONDS
     while time.monotonic() < deadline:
-        if len({event for event, _, _ in subscriber.heard}) >= stack.one(_EVENTS):
+        if logged <= {event for event, _, _ in subscriber.heard}:
             return
         time.sleep(1)
 
 
-def _judge(stack: Stack, run: Run, heard: list[tuple[str, str, int]]) -> None:
+def _judge(stack: Stack, run: Run, logged: set[str], heard: list[tuple[str, str, int]]) -> None:
     [found] = stack.rows(_WAITS)
     run.placed, run.longest_seconds = found.placed, found.longest
-    logged = {str(row.id) for row in stack.rows("SELECT id FROM events WHERE topic NOT LIKE 'stock.%'")}
     first = {event: number for number, (event, _, _) in reversed(list(enumerate(heard)))}
     run.events, run.repeats = len(first), len(heard) - len(first)
     run.lost = len(logged - set(first))
