@@ -78,9 +78,9 @@ def floor(module: str) -> int:
 
 def upward(module: str, found: Iterable[str]) -> set[str]:
     """What `module` imports from floors above its own, or from another room of its own floor."""
-    own = module.split(".")[1]
-    beside = {one for one in found if floor(one) == floor(module) > 0 and one.split(".")[1] != own}
-    return beside | {one for one in found if floor(one) > floor(module)}
+    own, modules = module.split(".")[1], set(found)
+    beside = {one for one in modules if floor(one) == floor(module) > 0 and one.split(".")[1] != own}
+    return beside | {one for one in modules if floor(one) > floor(module)}
 
 
 def test_the_rooms_of_the_business_stand_in_one_order() -> None:
@@ -94,6 +94,8 @@ def test_an_import_turned_round_is_noticed() -> None:
     assert upward("checkout.stock.units", ["checkout.orders.ledger"]) == {"checkout.orders.ledger"}
     assert upward("checkout.audit.stuck", ["checkout.events.log"]) == {"checkout.events.log"}
     assert upward("checkout.db", ["checkout.resources"]) == {"checkout.resources"}
+    once = (one for one in ["checkout.errors", "checkout.orders"])  # As files are read.
+    assert upward("checkout.events.bus", once) == {"checkout.orders"}
     assert upward("checkout.reconciliation.inquiries", ["checkout.resources", "checkout.payments.trades"]) == set()
 
 
