@@ -34,7 +34,7 @@ class Refund(NamedTuple):
         return f"{self.order_id}-{self.n}"
 
 
-# So many refunds on their way are looked at in every combination.
+# So many refunds of one attempt are looked at in every combination.
 MOST_EXPLAINED = 12
 
 _COLUMNS = """id, order_id, n, status, source, amount_fen, tries, requested_at, finished_at, out_request_no, reason,
@@ -55,6 +55,7 @@ _END = sql("""
     UPDATE refunds SET status = CAST(:status AS refund_status), error = :error, next_try_at = NULL, finished_at = now()
     WHERE id = :id AND finished_at IS NULL RETURNING id
 """)
+_MADE = sql("SELECT source, amount_fen FROM refunds WHERE order_id = :order_id AND n = :n AND status <> 'failed'")
 _COUNT = sql("SELECT count(*) FROM refunds WHERE order_id = :order_id AND n = :n")
 _BY_DIGEST = sql(f"SELECT fingerprint, {_COLUMNS} FROM refunds WHERE digest = :digest")  # noqa: S608 - as above
 _OF_ORDER = sql(f"SELECT {_COLUMNS} FROM refunds WHERE order_id = :order_id ORDER BY id LIMIT 200")  # noqa: S608 - as above
@@ -86,21 +87,27 @@ def send_back(ledger: Ledger, order: Order, payment: Payment) -> None:
 
 
 def take_in(ledger: Ledger, order: Order, payment: Payment, refunded_fen: int) -> None:
-    """Alipay has given back so much in all; what no refund of ours explains was made in its own console."""
+    """Alipay had given back so much in all; what no refund of ours explains was made in its own console.
+
+    It may be older than what we know by now, so a refund of ours that has ended need not be in it: only what all of
+    ours together cannot explain is certain. Of the rest the bill tells.
+    """
     if refunded_fen <= payment.refunded_fen:
         return
-    on_their_way = [refund.amount_fen for refund in pending(ledger, payment)]
-    external_fen = refunded_fen - payment.refunded_fen - _explained(on_their_way, refunded_fen - payment.refunded_fen)
-    if external_fen:
-        record_external(ledger, order, payment, external_fen)
+    made = ledger.connection.execute(_MADE, {"order_id": payment.order_id, "n": payment.n}).all()
+    ours = [row.amount_fen for row in made if row.source != "external"]
+    known_fen = sum(row.amount_fen for row in made if row.source == "external")
+    news_fen = refunded_fen - _explained(ours, refunded_fen) - known_fen
+    if news_fen > 0:
+        record_external(ledger, order, payment, news_fen)
 
 
-def _explained(pending: Sequence[int], fen: int) -> int:
-    """The most of the amount that some of our refunds on their way could have moved."""
-    if sum(pending) <= fen or len(pending) > MOST_EXPLAINED:
-        return min(sum(pending), fen)  # Of very many the bill tells.
+def _explained(ours: Sequence[int], fen: int) -> int:
+    """The most of the amount that some of our refunds could have moved."""
+    if sum(ours) <= fen or len(ours) > MOST_EXPLAINED:
+        return min(sum(ours), fen)  # Of very many the bill tells.
     sums = {0}
-    for amount in pending:
+    for amount in ours:
         sums |= {one + amount for one in sums if one + amount <= fen}
     return max(sums)
 

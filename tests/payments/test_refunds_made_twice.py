@@ -62,10 +62,32 @@ def test_a_kept_payment_keeps_what_the_console_did_not_give_back(engine: Engine)
     assert made(engine) == [("external", "succeeded", 500)]
 
 
-def turn(engine: Engine, *answers: Result) -> Any:
-    """One turn of the refund that waits; what became of it."""
+def test_an_older_sum_is_not_compared_with_a_refund_that_ended_after_it(engine: Engine) -> None:
+    """Two of ours moved; the answer to the first was lost, and what Alipay said between the two is heard last."""
+    a_sku(engine)
+    order_id = paid(engine)
     with transaction(engine) as connection:
-        connection.execute(sql("UPDATE refunds SET next_try_at = now() WHERE next_try_at IS NOT NULL"))
+        first, second = (refunds.create(connection, order_id, fen, "", f"k{fen}")[0] for fen in (534, 59))
+    assert turn(engine, Unknown("no answer"), of=first).status == "unknown"
+    assert turn(engine, Done({"fund_change": "Y", "refund_fee": "5.93"}), of=second).status == "succeeded"
+    [attempt] = attempts(engine, order_id)
+    told(engine, a_trade(attempt, refunded_fen=534))
+    assert made(engine) == [("operator", "unknown", 534), ("operator", "succeeded", 59)]
+    assert turn(engine, moved(first, "5.34"), of=first).status == "succeeded"
+    told(engine, a_trade(attempt, refunded_fen=1000))
+    assert made(engine)[-1] == ("external", "succeeded", 407)
+
+
+_ITS_TURN = sql("""
+    UPDATE refunds SET next_try_at = now() + CASE WHEN id = COALESCE(:id, id) THEN '0'::interval ELSE '1 hour' END
+    WHERE next_try_at IS NOT NULL
+""")
+
+
+def turn(engine: Engine, *answers: Result, of: refunds.Refund | None = None) -> Any:
+    """One turn of the refund that waits, or of the one that is named; what became of it."""
+    with transaction(engine) as connection:
+        connection.execute(_ITS_TURN, {"id": of.id if of else None})
         connection.execute(sql("UPDATE payments SET refund_called_at = NULL"))
         due = refund_calls.claim(connection, 1)
     assert due is not None
