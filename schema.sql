@@ -325,9 +325,10 @@ CREATE TABLE bills (
 CREATE TABLE bill_archives (
     day date NOT NULL REFERENCES bills,
     piece int NOT NULL,
-    bytes bytea STORAGE EXTERNAL NOT NULL,
+    bytes bytea NOT NULL,
     PRIMARY KEY (day, piece)
 );
+ALTER TABLE bill_archives ALTER COLUMN bytes SET STORAGE EXTERNAL; -- In CREATE TABLE only from PostgreSQL 16 on.
 
 -- The money that it names. A busy day has as many lines as payments, hence no foreign key.
 CREATE TABLE bill_lines (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
@@ -33,6 +33,7 @@ __all__ = [
     "verdict",
 ]
 
+OLDEST_VERSION = 15
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 10
 # Longer than any statement may run. Several in one message get here only by waiting for one lock after the other, or
@@ -66,11 +67,11 @@ _BY_INDEX = {
 
 
 class _PatientConnection(statements.Connection):
-    silence_seconds: float = SILENCE_SECONDS
+    silence_seconds: float = CONNECT_SECONDS  # Of one that is being made; `_begin` gives it the time of a statement.
 
 
 def _wait(connection: extensions.connection) -> None:
-    """libpq's wait with an end: a query into a dead network would otherwise hang for ever."""
+    """libpq's wait with an end: a dead network would otherwise hang us for ever. Its `connect_timeout` ends here."""
     deadline = time.monotonic() + getattr(connection, "silence_seconds", SILENCE_SECONDS)
     while True:
         state = connection.poll()
@@ -99,11 +100,10 @@ def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECON
 
     class Factory(_PatientConnection):
         prepares = by_index
-        silence_seconds = statement_seconds + SILENCE_SECONDS - STATEMENT_SECONDS
 
-    options = {
+    values = {
         # Without it the door's second look would be the first one's snapshot, wherever the default is another.
-        "default_transaction_isolation": r"read\ committed",
+        "default_transaction_isolation": "read committed",
         "statement_timeout": f"{statement_seconds}s",
         "idle_in_transaction_session_timeout": f"{statement_seconds}s",
         "timezone": "UTC",
@@ -116,27 +116,41 @@ def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECON
         pool_use_lifo=True,
         isolation_level="AUTOCOMMIT",
         connect_args={
-            "connect_timeout": CONNECT_SECONDS,
             "application_name": "checkout",
             "client_encoding": "utf8",
             **_KEEPALIVES,
-            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
             "connection_factory": Factory,
             "cursor_factory": statements.Cursor,
         },
     )
     event.listen(engine, "handle_error", _leave_what_is_stale)
     event.listen(engine, "reset", _leave_what_is_open)
-    event.listen(engine, "connect", _refuse_what_is_not_utf8)
+    event.listen(engine, "connect", _refuse_what_cannot_serve)
+    event.listen(engine, "connect", _begin(values, statement_seconds + SILENCE_SECONDS - STATEMENT_SECONDS))
     event.listen(engine, "checkin", _note_the_time)
     event.listen(engine, "checkout", _look_at_what_sat_idle)
     return engine
 
 
-def _refuse_what_is_not_utf8(raw: Any, _record: ConnectionPoolEntry) -> None:
+def _refuse_what_cannot_serve(raw: Any, _record: ConnectionPoolEntry) -> None:
+    if raw.server_version < OLDEST_VERSION * 10_000:
+        found = raw.get_parameter_status("server_version")
+        raise SettingsError(f"the server is PostgreSQL {found}: {OLDEST_VERSION} or newer is needed")
     encoding = raw.get_parameter_status("server_encoding")
     if encoding != "UTF8":
         raise SettingsError(f"the database is encoded in {encoding}: make one with ENCODING 'UTF8'")
+
+
+def _begin(values: Mapping[str, str], silence_seconds: float) -> Callable[[Any, ConnectionPoolEntry], None]:
+    """Sets what a session needs with its first statement: PgBouncer refuses `options` in the startup message."""
+    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in values.items())
+
+    def begin(raw: Any, _record: ConnectionPoolEntry) -> None:
+        raw.silence_seconds = silence_seconds
+        with raw.cursor() as cursor:
+            cursor.execute(f"SELECT {settings}")
+
+    return begin
 
 
 def _note_the_time(_raw: Any, record: ConnectionPoolEntry) -> None:

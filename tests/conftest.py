@@ -20,11 +20,10 @@ from ops.main import main
 from sandbox import postgres, valkey
 from sandbox.alipay import keys as alipay_keys
 from sandbox.alipay.keys import Keys
-from sandbox.postgres import Postgres
 from sandbox.valkey import Valkey
 from tests.shared.client import Client, serving
 from tests.shared.command import Command
-from tests.shared.databases import TEMPLATE, Databases
+from tests.shared.databases import OWN, SERVERS, TEMPLATE, Databases, Other, Server, create
 
 # The same examples each time, however slow the machine is.
 hypothesis.settings.register_profile(
@@ -35,17 +34,27 @@ hypothesis.settings.load_profile("suite")
 SECRET = "a secret for tests, longer than the 32 bytes of HS256 and the 64 of HS512"
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Postgres]:
-    """A temporary PostgreSQL, for the whole run."""
-    with postgres.temporary_server() as running:
-        yield running
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("on_each_version") and "server" in metafunc.fixturenames:
+        metafunc.parametrize("server", SERVERS, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def template(server: Postgres) -> str:
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A temporary PostgreSQL, for the whole run; for `on_each_version` also one of another version."""
+    if getattr(request, "param", OWN) == OWN:
+        with postgres.temporary_server() as running:
+            yield running
+        return
+    other = Other()
+    yield other
+    other.clear()
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> str:
     """The database that every test's own is a copy of."""
-    engine = db.connect(postgres.create_database(server.url(), TEMPLATE))
+    engine = db.connect(create(server, TEMPLATE))
     with in_transaction(engine) as connection:
         schema.migrate(connection)
     engine.dispose()
@@ -53,13 +62,13 @@ def template(server: Postgres) -> str:
 
 
 @pytest.fixture(scope="session")
-def databases(server: Postgres, template: str) -> Databases:
+def databases(server: Server, template: str) -> Databases:
     assert template == TEMPLATE
     return Databases(server)
 
 
 @pytest.fixture
-def database_url(server: Postgres, databases: Databases) -> Iterator[str]:
+def database_url(server: Server, databases: Databases) -> Iterator[str]:
     """An empty, migrated database for one test."""
     name = databases.take()
     yield server.url(name)
@@ -180,7 +189,7 @@ def client(settings: Settings, in_process: Callable[..., None]) -> Iterator[Clie
 
 
 @pytest.fixture(scope="session")
-def shared_settings(server: Postgres, template: str, valkey_server: Valkey, alipay_sides: Keys) -> Settings:
+def shared_settings(server: Server, template: str, valkey_server: Valkey, alipay_sides: Keys) -> Settings:
     """One shop for all tests that change nothing in it."""
     url = postgres.create_database(server.url(), "shared", template=template)
     # Its carts lie where no other test puts any.

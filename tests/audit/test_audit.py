@@ -13,32 +13,33 @@ from checkout import db
 from checkout.audit import invariants
 from checkout.audit.invariants import PROOFS, Finding
 from checkout.db import Engine, reading, sql, transaction
-from sandbox import postgres
-from sandbox.postgres import Postgres
 from tests.audit import scenario
 from tests.audit.corruptions import CORRUPTIONS, Corruption
 from tests.audit.scenario import AWAITING, REJECTED
+from tests.shared.databases import Server, create, drop, on_each_version
+
+pytestmark = on_each_version
 
 _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def filled(server: Postgres, template: str) -> str:
+def filled(server: Server, template: str) -> str:
     """The database that every test's own is a copy of."""
     name = "template_audited"
-    engine = db.connect(postgres.create_database(server.url(), name, template=template))
+    engine = db.connect(create(server, name, template=template))
     scenario.fill(engine)
     engine.dispose()
     return name
 
 
 @pytest.fixture
-def engine(server: Postgres, filled: str) -> Iterator[Engine]:
+def engine(server: Server, filled: str) -> Iterator[Engine]:
     name = f"audited_{next(_numbers)}"
-    made = db.connect(postgres.create_database(server.url(), name, template=filled), by_index=False)
+    made = db.connect(create(server, name, template=filled), by_index=False)
     yield made
     made.dispose()
-    postgres.drop_database(server.url(), name)
+    drop(server, name)
 
 
 def findings(engine: Engine, since: datetime | None = None) -> dict[str, Finding]:
@@ -70,9 +71,9 @@ class Undone(Exception):
 
 
 @pytest.fixture(scope="module")
-def unguarded(server: Postgres, filled: str) -> Iterator[Engine]:
+def unguarded(server: Server, filled: str) -> Iterator[Engine]:
     """The shop in which everything has happened, without its CHECKs; nobody commits there."""
-    made = db.connect(postgres.create_database(server.url(), "unguarded", template=filled), by_index=False)
+    made = db.connect(create(server, "unguarded", template=filled), by_index=False)
     with transaction(made) as connection:
         connection.exec_driver_sql(_NO_CHECKS.replace("%", "%%"))
     yield made

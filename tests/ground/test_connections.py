@@ -14,9 +14,8 @@ from checkout import db
 from checkout.db import Engine, is_passing, sql, transaction
 from checkout.errors import SettingsError
 from ops.shell import reason
-from sandbox import postgres
-from sandbox.postgres import Postgres
 from tests.shared.command import in_a_process
+from tests.shared.databases import Server, create, drop
 from tests.shared.factories import a_sku, stock_of
 from tests.shared.processes import eventually
 
@@ -91,15 +90,15 @@ def test_a_connection_that_answers_nothing_any_more_is_replaced(
 
 
 @pytest.fixture
-def own_database(server: Postgres, template: str) -> Iterator[str]:
+def own_database(server: Server, template: str) -> Iterator[str]:
     """A database whose settings a test may change."""
-    yield postgres.create_database(server.url(), "connections", template=template)
-    postgres.drop_database(server.url(), "connections")
+    yield create(server, "connections", template=template)
+    drop(server, "connections")
 
 
 @pytest.mark.parametrize("default", ["serializable", "repeatable read"])
 def test_the_isolation_does_not_depend_on_the_databases_default(
-    own_database: str, server: Postgres, default: str
+    own_database: str, server: Server, default: str
 ) -> None:
     everywhere = db.connect(server.url(), size=1)
     with everywhere.connect() as connection:
@@ -116,7 +115,7 @@ def test_the_isolation_does_not_depend_on_the_databases_default(
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "EUC_CN"])
-def test_a_database_that_is_not_utf8_is_refused(server: Postgres, environment: dict[str, str], encoding: str) -> None:
+def test_a_database_that_is_not_utf8_is_refused(server: Server, environment: dict[str, str], encoding: str) -> None:
     name = f"encoded_{encoding.lower()}"
     everywhere = db.connect(server.url(), size=1)
     with everywhere.connect() as connection:
@@ -131,10 +130,10 @@ def test_a_database_that_is_not_utf8_is_refused(server: Postgres, environment: d
     assert done.stderr == f"Error: the database is encoded in {encoding}: make one with ENCODING 'UTF8'\n"
     own.dispose()
     everywhere.dispose()
-    postgres.drop_database(server.url(), name)
+    drop(server, name)
 
 
-def test_a_role_without_a_connection_left_is_told_so(server: Postgres) -> None:
+def test_a_role_without_a_connection_left_is_told_so(server: Server) -> None:
     everywhere = db.connect(server.url(), size=1)
     with everywhere.connect() as connection:
         connection.exec_driver_sql("CREATE ROLE few LOGIN CONNECTION LIMIT 1")

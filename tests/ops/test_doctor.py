@@ -16,12 +16,11 @@ from checkout.db import Engine, transaction
 from checkout.settings import Settings, parse
 from ops.checkup import Diagnosis, alipay, stores
 from ops.checkup.workers import workers
-from sandbox import postgres
 from sandbox.alipay.keys import Keys
-from sandbox.postgres import Postgres
 from sandbox.valkey import Valkey
 from tests.gateway.process import LocalAlipay
 from tests.shared.command import Command, in_a_process
+from tests.shared.databases import Server, create, drop
 from tests.shared.factories import a_sku
 from tests.shared.ports import DISCARD
 from tests.shared.processes import eventually, process
@@ -100,14 +99,14 @@ def test_without_workers_the_queues_are_named(checkout: Command) -> None:
     assert beat.state == "warn"
 
 
-def test_a_database_that_is_away_or_empty(environment: dict[str, str], server: Postgres) -> None:
+def test_a_database_that_is_away_or_empty(environment: dict[str, str], server: Server) -> None:
     away = f"postgresql+psycopg2://nobody@127.0.0.1:{DISCARD}/x"
     assert states(stores.database(parse(environment | {"CHECKOUT_DATABASE_URL": away}))) == {"database": "fail"}
-    empty = postgres.create_database(server.url(), "doctors_empty")
+    empty = create(server, "doctors_empty")
     found = list(stores.database(parse(environment | {"CHECKOUT_DATABASE_URL": empty})))
     assert states(iter(found)) == {"clock": "ok", "schema": "fail"}
     assert "checkout migrate" in found[-1].detail
-    postgres.drop_database(server.url(), "doctors_empty")
+    drop(server, "doctors_empty")
 
 
 def test_days_without_partitions_and_events_that_wait(engine: Engine, settings: Settings) -> None:

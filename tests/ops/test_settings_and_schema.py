@@ -12,19 +12,18 @@ import pytest
 from checkout import db
 from checkout.db import Engine, transaction
 from ops.prepare import prepare
-from sandbox import postgres
-from sandbox.postgres import Postgres
 from tests.conftest import SECRET
 from tests.shared.command import Command, answer, good, in_a_process, refused
+from tests.shared.databases import Server, create, drop
 from tests.shared.factories import a_sku, rows, stock_of
 from tests.shared.ports import DISCARD
 
 
 @pytest.fixture
-def empty_url(server: Postgres) -> Iterator[str]:
+def empty_url(server: Server) -> Iterator[str]:
     """A database without any table."""
-    yield postgres.create_database(server.url(), "empty")
-    postgres.drop_database(server.url(), "empty")
+    yield create(server, "empty")
+    drop(server, "empty")
 
 
 def stack_in(data_dir: Path, environment: dict[str, str]) -> Path:

@@ -10,6 +10,7 @@ from checkout.errors import NotCancellable, NotFound
 from checkout.orders import cart, closing, shipping
 from checkout.orders.cart import CartItem
 from tests.shared.client import Client, an_order_body, problem
+from tests.shared.databases import on_each_version
 from tests.shared.factories import (
     a_sku,
     a_trade,
@@ -27,6 +28,8 @@ from tests.shared.factories import (
     topics,
 )
 from tests.shared.threads import at_once
+
+pytestmark = on_each_version
 
 
 def cancel(engine: Engine, order_id: int, user_id: int | None = 1) -> list[str]:

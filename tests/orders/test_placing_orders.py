@@ -9,6 +9,7 @@ from checkout.db import Engine, transaction
 from checkout.stock import catalog
 from checkout.stock.catalog import Item
 from tests.shared.client import Client, an_order_body
+from tests.shared.databases import on_each_version
 from tests.shared.factories import (
     TERMS,
     a_sku,
@@ -23,6 +24,8 @@ from tests.shared.factories import (
     stock_of,
     topics,
 )
+
+pytestmark = on_each_version
 
 
 def test_placing_takes_stock_and_counts_sales(engine: Engine) -> None:

@@ -9,6 +9,7 @@ import pytest
 from checkout.db import Engine, transaction
 from checkout.stock import units
 from tests.shared.client import Client, an_order_body
+from tests.shared.databases import on_each_version
 from tests.shared.factories import (
     TERMS,
     a_sku,
@@ -22,6 +23,8 @@ from tests.shared.factories import (
     stock_of,
     topics,
 )
+
+pytestmark = on_each_version
 
 
 def test_out_of_stock_names_each_shortage(engine: Engine) -> None:

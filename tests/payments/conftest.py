@@ -11,15 +11,14 @@ import pytest
 from checkout.db import Engine, sql, transaction
 from checkout.orders.ledger import Payment
 from checkout.settings import parse
-from sandbox import postgres
 from sandbox.alipay.keys import Keys
 from sandbox.alipay.switches import Switches
-from sandbox.postgres import Postgres
 from sandbox.valkey import Valkey
 from tests.conftest import SECRET
 from tests.gateway.process import LocalAlipay
 from tests.payments.shop import TIME_SCALE, Shop
 from tests.shared import ports
+from tests.shared.databases import Server, create
 from tests.shared.factories import a_sku, an_attempt, placed
 from tests.shared.notifies import Signer
 from tests.shared.processes import eventually, is_well, process
@@ -77,13 +76,13 @@ def an_open_shop(
 
 @pytest.fixture(scope="session")
 def standing_shop(
-    server: Postgres,
+    server: Server,
     template: str,
     valkey_server: Valkey,
     running_alipay: LocalAlipay,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Shop]:
-    url = postgres.create_database(server.url(), "payments", template=template)
+    url = create(server, "payments", template=template)
     environment = environment_of(url, valkey_server, running_alipay)
     with an_open_shop(environment, running_alipay, tmp_path_factory.mktemp("api") / "log") as shop:
         yield shop

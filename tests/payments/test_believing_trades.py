@@ -10,6 +10,7 @@ import pytest
 from checkout.db import Engine, transaction
 from checkout.orders import closing, shipping
 from checkout.orders.ledger import Payment
+from tests.shared.databases import on_each_version
 from tests.shared.factories import (
     a_sku,
     a_trade,
@@ -26,6 +27,8 @@ from tests.shared.factories import (
     topics,
 )
 from tests.shared.threads import at_once
+
+pytestmark = on_each_version
 
 
 @pytest.fixture

@@ -21,15 +21,14 @@ from structlog import get_logger
 from checkout.db import transaction
 from checkout.stock import catalog, units
 from checkout.stock.catalog import Item
-from sandbox import postgres
 from sandbox.alipay.keys import Keys
-from sandbox.postgres import Postgres
 from sandbox.valkey import Valkey
 from tests.gateway.process import LocalAlipay
 from tests.payments import chaos
 from tests.payments.conftest import an_open_shop, environment_of
 from tests.payments.crowd import SKUS, Buyer
 from tests.payments.shop import Shop
+from tests.shared.databases import Server, create, drop
 
 log = get_logger(__name__)
 
@@ -42,16 +41,16 @@ LONGEST_SECONDS = 120 + ORDERS
 
 @pytest.fixture
 def chaos_environment(
-    server: Postgres, template: str, broker: Valkey, alipay_sides: Keys, tmp_path: Path
+    server: Server, template: str, broker: Valkey, alipay_sides: Keys, tmp_path: Path
 ) -> Iterator[tuple[dict[str, str], LocalAlipay]]:
     data_dir = tmp_path / "alipay"
     shutil.copytree(alipay_sides.directory, data_dir)
     gateway = LocalAlipay(data_dir, TIME_SCALE)
-    url = postgres.create_database(server.url(), "chaos", template=template)
+    url = create(server, "chaos", template=template)
     more = {"CHECKOUT_TIME_SCALE": str(TIME_SCALE), "CHECKOUT_PAY_WINDOW": "4s", "CHECKOUT_MAX_OPEN_ORDERS": "0"}
     yield environment_of(url, broker, gateway, **more), gateway
     gateway.kill()
-    postgres.drop_database(server.url(), "chaos")
+    drop(server, "chaos")
 
 
 def stock_up(shop: Shop) -> None:

@@ -2,16 +2,71 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from itertools import count
+from typing import Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
+import pytest
 from psycopg2.extensions import connection
 
 from sandbox import postgres
-from sandbox.postgres import Postgres
 
 TEMPLATE = "template_checkout"
+
+OWN, OTHER = "own", "other"
+_OTHER_URL = os.environ.get("CHECKOUT_TEST_POSTGRES_URL", "")
+# For modules whose statements must hold on the oldest version as well as on the one that we bring along.
+on_each_version = pytest.mark.on_each_version
+_SKIP = pytest.mark.skipif(not _OTHER_URL, reason="CHECKOUT_TEST_POSTGRES_URL names no PostgreSQL of another version")
+SERVERS = [OWN, pytest.param(OTHER, marks=_SKIP)]
+
+
+class Server(Protocol):
+    """A PostgreSQL on which tests make databases."""
+
+    def url(self, database: str = "postgres") -> str: ...
+
+
+class Other:
+    """The PostgreSQL that CHECKOUT_TEST_POSTGRES_URL names; a prefix tells our databases there apart."""
+
+    def __init__(self) -> None:
+        self._address = urlsplit(_OTHER_URL)._replace(scheme="postgresql+psycopg2")
+        self._prefix = f"checkout_{os.getpid()}_"
+
+    def url(self, database: str = "postgres") -> str:
+        name = database if database == "postgres" else self._prefix + database
+        return urlunsplit(self._address._replace(path=f"/{name}"))
+
+    def clear(self) -> None:
+        """Drops the databases of this process."""
+        with closing(psycopg2.connect(libpq(self.url()))) as opened, opened.cursor() as cursor:
+            cursor.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (self._prefix,))
+            names = [name for (name,) in cursor.fetchall()]
+        for name in names:
+            postgres.drop_database(self.url(), name)
+
+
+def create(server: Server, name: str, template: str | None = None) -> str:
+    """Makes a database of the server, and returns its URL."""
+    copied = _name(server, template) if template else None
+    return postgres.create_database(server.url(), _name(server, name), template=copied)
+
+
+def drop(server: Server, name: str) -> None:
+    postgres.drop_database(server.url(), _name(server, name))
+
+
+def _name(server: Server, database: str) -> str:
+    return urlsplit(server.url(database)).path.removeprefix("/")
+
+
+def libpq(url: str) -> str:
+    return url.replace("postgresql+psycopg2://", "postgresql://", 1)
+
 
 # Whoever changed the schema leaves a database that is not used again.
 _SHAPE = """
@@ -35,7 +90,7 @@ _EMPTY = """
 class Databases:
     """Hands out empty databases of one server."""
 
-    def __init__(self, server: Postgres) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self._numbers = count(1)
         self._free: list[str] = []
@@ -47,7 +102,7 @@ class Databases:
         if self._free:
             return self._free.pop()
         name = f"test_{next(self._numbers)}"
-        postgres.create_database(self._server.url(), name, template=TEMPLATE)
+        create(self._server, name, TEMPLATE)
         if self._shape is None:  # As no test has touched it yet.
             with closing(self._connect(name)) as opened, opened.cursor() as cursor:
                 cursor.execute(_SHAPE)
@@ -61,7 +116,7 @@ class Databases:
         if self._empty(name):
             self._free.append(name)
         else:
-            postgres.drop_database(self._server.url(), name)
+            drop(self._server, name)
 
     def _empty(self, name: str) -> bool:
         deletes = " ".join(f"DELETE FROM {table};" for table in self._tables)
@@ -76,5 +131,4 @@ class Databases:
         return True
 
     def _connect(self, name: str) -> connection:
-        address = self._server.url(name).replace("postgresql+psycopg2://", "postgresql://", 1)
-        return psycopg2.connect(address, connect_timeout=30)
+        return psycopg2.connect(libpq(self._server.url(name)), connect_timeout=30)
