@@ -5,11 +5,12 @@ from __future__ import annotations
 from kombu import Queue
 
 from checkout import settings as _settings
+from checkout.settings.addresses import for_kombu as _for_kombu
 
 _current = _settings.current()
 _on_redis = _current.broker_url.startswith("redis")
 
-broker_url = _current.broker_url
+broker_url, broker_use_ssl = _for_kombu(_current.broker_url)
 
 # Queues that never wait for each other; a typo must not make another that nobody reads. The type is said, because a
 # virtual host may have another one by default, and quorum queues refuse the prefetch that Celery asks for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
@@ -9,7 +10,7 @@ import click
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.server import Server
 
-from checkout import settings
+from checkout import settings, startup
 from checkout.errors import SettingsError
 
 BACKLOG = 4096
@@ -17,30 +18,39 @@ BACKLOG = 4096
 MOST_UNDER_WAY = 50_000
 
 
-def _refuse_taken(host: str, port: int) -> None:
-    """granian shares a port that another server has (SO_REUSEPORT); requests would go here and there."""
-    with socket.socket() as probe:
+def _address(host: str, port: int) -> str:
+    """The IP address to listen on, which is what granian takes.
+
+    granian shares a port that another server has (SO_REUSEPORT); requests would go here and there, so it is refused.
+    """
+    try:
+        [(family, _, _, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise click.ClickException(f"{host} is no address of this machine: choose another with --host") from error
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(address)
         except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise click.ClickException(f"{host} cannot be listened on ({error.strerror}): see --host") from error
             raise click.ClickException(f"port {port} is taken: choose another with --port") from error
+    return str(address[0])
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
-@click.option("--workers", default=max(1, (os.cpu_count() or 2) // 2), show_default=True, help="Processes.")
+@click.option("--workers", default=max(2, (os.cpu_count() or 2) // 2), show_default=True, help="Processes.")
 def main(host: str, port: int, workers: int) -> None:
     """Serve the checkout API."""
     try:
-        settings.current()
+        startup.refuse_what_cannot_serve(settings.current())
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
-    _refuse_taken(host, port)
     Server(
         "api.app:app",
-        address=host,
+        address=_address(host, port),
         port=port,
         interface=Interfaces.ASGI,
         factory=True,

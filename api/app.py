@@ -13,6 +13,7 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import counters, documents, problems
+from api.front import Front
 from api.routes import ROUTES, Handler, Route
 from api.runtime import Runtime
 from checkout import logs, memory, settings
@@ -78,9 +79,9 @@ async def _on_redis_error(req: Request, resp: Response, _error: RedisError, para
     await problems.on_checkout_error(req, resp, Unavailable("the cart is away; try again"), params)
 
 
-def app() -> falcon.asgi.App[Any, Any]:
+def app() -> Front:
     """What the server runs in each of its processes."""
     logs.configure()
-    made = create_app(settings.current())
+    made = Front(create_app(settings.current()))
     memory.settle()
     return made

@@ -107,6 +107,7 @@ async def follow(api: Runtime, req: Request, resp: Response, order_id: str) -> N
     last = req.get_header("Last-Event-ID") or ""
     known = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else 0
     resp.set_header("Cache-Control", "no-store")
+    resp.set_header("X-Accel-Buffering", "no")  # Or nginx would hold the events back.
     resp.sse = _stream(api, number, known)
 
 

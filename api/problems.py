@@ -118,6 +118,9 @@ def misfit(error: msgspec.ValidationError) -> Invalid:
 
 async def on_checkout_error(_req: Request, resp: Response, error: CheckoutError, _params: dict[str, Any]) -> None:
     problem = of(error)
+    if problem.status == 500:  # Nobody's request is at fault, and what is belongs into the log.
+        await on_any_error(_req, resp, error, _params)
+        return
     if error.retry:
         resp.set_header("Retry-After", str(RETRY_SECONDS))
     if problem.status == 401:

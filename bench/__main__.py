@@ -151,7 +151,7 @@ def audit(stack: Stack, bar: Progress, step: TaskID) -> tuple[bool, str]:
     """`checkout audit` on the stack: whether it is clean, and what it says."""
     bar.update(step, description="audit")
     command = [sys.executable, "-P", "-m", "ops.main", "audit", f"--data-dir={stack.data_dir}"]
-    done: Any = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
+    done: Any = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=1800, check=False)
     bar.update(step, description="done")
     return done.returncode == 0, done.stdout + done.stderr
 

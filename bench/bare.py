@@ -80,13 +80,13 @@ def measure(database_url: str, mix: Mix, seconds: float) -> float:
             cursor.execute("CHECKPOINT")
     address = urlsplit(database_url)
     query = parse_qs(address.query)
-    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".sql") as script:
         script.write(_SCRIPTS[mix.lines].replace("{skus}", str(mix.skus)))
         script.flush()
         command = [str(_BINARIES / "pgbench"), "--no-vacuum", "--protocol=prepared", "--jobs=2"]
         command += [f"--client={CLIENTS}", f"--time={seconds:.0f}", f"--file={script.name}"]
         command += [f"--host={query['host'][0]}", f"--port={query['port'][0]}", f"--username={address.username}"]
-        said = subprocess.run([*command, address.path[1:]], capture_output=True, text=True, check=True)
+        said = subprocess.run([*command, address.path[1:]], capture_output=True, encoding="utf-8", check=True)
     found = re.search(r"^tps = ([\d.]+)", said.stdout, re.MULTILINE)
     if found is None:
         raise RuntimeError(f"pgbench did not count: {said.stdout}")
@@ -102,7 +102,7 @@ def _statements(script: str) -> list[str]:
 def fdatasyncs(directory: Path) -> float:
     """What the disk allows: fdatasync of one 8 kB page per second, by pg_test_fsync."""
     command = [str(_BINARIES / "pg_test_fsync"), "--secs-per-test=1", f"--filename={directory / 'fsync-test'}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tester:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as tester:
         try:
             for line in tester.stdout or ():
                 if found := re.match(r"\s+fdatasync\s+([\d.]+) ops/sec", line):

@@ -149,8 +149,8 @@ def _sdk_alone(stack: Stack, signed: list[dict[str, str]], seconds: float = 2.0)
     files = keys.ensure(stack.data_dir / "alipay")
     sdk = AliPay(
         appid=files.app_id,
-        app_private_key_string=files.app_private_key_file.read_text(),
-        alipay_public_key_string=files.alipay_public_key_file.read_text(),
+        app_private_key_string=files.app_private_key_file.read_text(encoding="utf-8"),
+        alipay_public_key_string=files.alipay_public_key_file.read_text(encoding="utf-8"),
     )
     verified, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds:

@@ -141,7 +141,7 @@ def keep(name: str, content: dict[str, Any]) -> Path:
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{name}.json"
     said = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()} | content
-    file.write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+    file.write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return file
 
 

@@ -99,7 +99,7 @@ class Stack:
         "postgres" is the work of its connections, "upkeep" what it does by itself: log, vacuum, checkpoints.
         """
         used: dict[str, float] = defaultdict(float)
-        postmaster = int((self.data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
+        postmaster = int((self.data_dir / "postgres" / "postmaster.pid").read_text(encoding="utf-8").split()[0])
         for pid in process.everyone():
             if pid == postmaster or process.stat(pid).parent == postmaster:
                 used["postgres" if _serves(pid) else "upkeep"] += _used(pid)

@@ -122,14 +122,14 @@ _TABLES = {
 
 def main() -> None:
     """Replaces what stands between `<!-- NAME -->` and `<!-- end -->`."""
-    text = DOCUMENT.read_text()
+    text = DOCUMENT.read_text(encoding="utf-8")
     for name, (file, write) in _TABLES.items():
         result = RESULTS / f"{file}.json"
         if result.exists():
-            table = write(json.loads(result.read_text()))
+            table = write(json.loads(result.read_text(encoding="utf-8")))
             between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
             text = between.sub(lambda match, table=table: f"{match[1]}\n{table}\n\n{match[2]}", text)  # type: ignore[misc] # A default keeps this round's table.
-    DOCUMENT.write_text(text)
+    DOCUMENT.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

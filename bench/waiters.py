@@ -134,5 +134,7 @@ def _transactions_per_second(stack: Stack) -> float:
 
 
 def _resident_bytes(stack: Stack) -> int:
-    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in stack.running.pids("api"))
+    pages = sum(
+        int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]) for pid in stack.running.pids("api")
+    )
     return pages * resource.getpagesize()

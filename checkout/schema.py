@@ -33,7 +33,7 @@ def migrate(connection: Connection) -> None:
     found = tables(connection)
     if found:
         raise NotEmpty(f"the database has tables already ({', '.join(sorted(found)[:3])}, …); name an empty one")
-    connection.exec_driver_sql(SCHEMA.read_text().replace("%", "%%"))
+    connection.exec_driver_sql(SCHEMA.read_text(encoding="utf-8").replace("%", "%%"))
 
 
 _KEPT_DAYS = {"order_keys": 8, "events": 31}

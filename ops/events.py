@@ -64,8 +64,7 @@ def drop(name: str, data_dir: Path) -> None:
 
 def _print(told: Iterable[dict[str, Any]]) -> None:
     for event in told:
-        sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
-        sys.stdout.flush()
+        click.echo(msgspec.json.encode(event))  # Which flushes, too.
 
 
 @contextlib.contextmanager

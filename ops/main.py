@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from pathlib import Path
@@ -26,6 +27,9 @@ from ops.stuck import stuck
 @click.version_option(package_name="checkout")
 def main() -> None:
     """Orders without oversell, every yuan followed through Alipay."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # A terminal in GBK has no emoji.
+            stream.reconfigure(errors="replace")
     logs.configure(logging.WARNING)
 
 
@@ -44,6 +48,7 @@ class Duration(click.ParamType[str]):
 
 @main.command()
 @data_dir_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Of the API: who may reach it.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Of the API.")
 @click.option("--flower-port", type=click.IntRange(1, 65535), default=5555, show_default=True, help="Of Flower.")
 @click.option(
@@ -67,13 +72,22 @@ class Duration(click.ParamType[str]):
 )
 @click.option("--verbose", is_flag=True, help="Show what the services log.")
 def up(
-    data_dir: Path, port: int, flower_port: int, alipay_port: int, pay_window: str, time_scale: float, verbose: bool
+    data_dir: Path,
+    host: str,
+    port: int,
+    flower_port: int,
+    alipay_port: int,
+    pay_window: str,
+    time_scale: float,
+    verbose: bool,
 ) -> None:
     """Start the whole stack on this machine, until Ctrl-C."""
     from ops.up import run_up  # The stand-ins are an extra; a production install has none of them.
 
     own = settings.environment()
-    sys.exit(run_up(data_dir, port, flower_port, alipay_port, pay_window, time_scale, environ=own, verbose=verbose))
+    sys.exit(
+        run_up(data_dir, host, port, flower_port, alipay_port, pay_window, time_scale, environ=own, verbose=verbose)
+    )
 
 
 @main.command()

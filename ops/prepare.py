@@ -1,6 +1,7 @@
 """`python -m ops.prepare`: brings the database to where the stack can start; `checkout up` runs it first.
 
-An empty database gets the schema, one with our schema gets its partitions, and an empty catalogue the sample.
+What the settings name must answer now: nothing is started that could only complain about it. An empty database gets
+the schema, one with our schema gets its partitions, and an empty catalogue the sample.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from checkout import db, schema, settings
+from checkout import db, schema, settings, startup
 from checkout.db import Connection, transaction
 from checkout.stock import catalog
 from ops.shell import EXPECTED, reason
@@ -28,7 +29,11 @@ def prepare(connection: Connection) -> None:
 def main() -> int:
     """Prepares the database that the environment names; the exit status."""
     try:
-        engine = db.connect(settings.current().database_url, size=1)
+        told = settings.current()
+        if found := startup.faults(told):
+            sys.stderr.writelines(f"prepare: {fault.says}\n" for fault in found)
+            return 1
+        engine = db.connect(told.database_url, size=1)
         with transaction(engine) as connection:
             prepare(connection)
     except EXPECTED as error:

@@ -119,8 +119,8 @@ def wake(resources: Resources, versions: Sequence[tuple[int, int]]) -> None:
 
 
 def print_json(answer: Any) -> None:
-    """Indented for the eye, UTF-8; msgspec's structs are what the API sends."""
-    click.echo(json.dumps(msgspec.to_builtins(answer), ensure_ascii=False, indent=2))
+    """Indented for the eye, UTF-8 whatever the locale is; msgspec's structs are what the API sends."""
+    click.echo(json.dumps(msgspec.to_builtins(answer), ensure_ascii=False, indent=2).encode())
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -33,6 +33,7 @@ class UpError(Exception):
 
 def run_up(
     data_dir: Path,
+    host: str,
     port: int,
     flower_port: int,
     alipay_port: int,
@@ -47,7 +48,7 @@ def run_up(
     """
     data_dir = data_dir.absolute()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    options = Options(str(data_dir), port, flower_port, alipay_port, pay_window, time_scale, verbose)
+    options = Options(str(data_dir), host, port, flower_port, alipay_port, pay_window, time_scale, verbose)
     try:
         lock = _lock(data_dir)
     except InUseError as error:
@@ -66,7 +67,7 @@ def _watch(options: Options, environ: Mapping[str, str], lock: int) -> int:
     # Not `start`: the end of its standard input tells this child that we are gone, and it ends the others itself.
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "sandbox"],
-        env=dict(environ),
+        env=dict(environ) | {"PYTHONUTF8": "1"},
         stdin=subprocess.PIPE,
         pass_fds=(lock,),
         start_new_session=True,

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from checkout import settings
+from sandbox import ports
 from sandbox.environment import Options
 from sandbox.log import Log
 from sandbox.service import StartError
@@ -45,7 +46,7 @@ async def _run(stack: Stack) -> None:
     supervisor = Supervisor(
         stack.services(),
         lambda name: Log(name, logs / f"{name}.log", verbose=stack.options.verbose, number=next(numbers)),
-        partial(Watchdog().watch, stack.options.port, stack.environment["BROKER_URL"]),
+        partial(Watchdog().watch, ports.near(stack.options.host), stack.options.port, stack.environment["BROKER_URL"]),
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -19,6 +19,7 @@ class Options:
     """What `checkout up` was asked for."""
 
     data_dir: str
+    host: str
     port: int
     flower_port: int
     alipay_port: int
@@ -68,7 +69,7 @@ class Environment:
             "REDIS_URL": self.valkey.url(1),
             "JWT_SECRET": self.kept.jwt_secret,
             "FLOWER_BASIC_AUTH": f"operator:{self.kept.flower_password}",
-            "PUBLIC_URL": f"http://{ports.LOOPBACK}:{options.port}",
+            "PUBLIC_URL": ports.url(ports.near(options.host), options.port),
             "SHOP_URL": shop,
             "CORS_ORIGINS": shop,
         }
@@ -91,7 +92,7 @@ def write_private(file: Path, text: str) -> None:
     """Write a file that only its owner may read, whole or not at all."""
     beside = file.with_name(f".{file.name}.new")
     beside.touch(mode=0o600)
-    beside.write_text(text)
+    beside.write_text(text, encoding="utf-8")
     beside.replace(file)
 
 
@@ -101,7 +102,7 @@ def _asked(options: Options) -> dict[str, str]:
 
 def _keep(file: Path, *taken: int) -> Kept:
     """What was kept or is made now; no port of it is one that the stack was asked to use for something else."""
-    kept = Kept(**json.loads(file.read_text())) if file.exists() else _new(*taken)
+    kept = Kept(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else _new(*taken)
     if kept.valkey_port in taken or not ports.is_free(kept.valkey_port):
         kept = replace(kept, valkey_port=ports.free(*taken))
     if kept.shop_port in taken or not ports.is_free(kept.shop_port):

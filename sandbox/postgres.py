@@ -246,8 +246,11 @@ def _can_run(become: process.Become, directory: Path) -> bool:
     def become_and_look() -> None:
         become()
         os.listdir(directory)  # noqa: PTH208 - a system call, not a generator, between fork and exec
+        if not os.access(program, os.R_OK | os.X_OK):  # It asks so about itself, and initdb about it.
+            raise PermissionError(program)
 
-    probe = [str(_binary("postgres")), "--version"]
+    program = _binary("postgres")
+    probe = [str(program), "--version"]
     try:
         child = process.start(probe, environment=ENVIRONMENT, output=subprocess.DEVNULL, become=become_and_look)
     except (OSError, subprocess.SubprocessError):
@@ -276,7 +279,7 @@ def _end_leftovers(data_dir: Path) -> None:
 
 
 def _first_number(lock_file: Path) -> int:
-    first_line = lock_file.read_text().partition("\n")[0]
+    first_line = lock_file.read_text(encoding="utf-8").partition("\n")[0]
     return int(first_line) if first_line.isdigit() else 0
 
 
@@ -289,4 +292,4 @@ def _serves(pid: int, data_dir: Path) -> bool:
 
 
 def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+    return "\n".join(log.read_text(errors="replace", encoding="utf-8").splitlines()[-20:])

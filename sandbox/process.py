@@ -20,7 +20,8 @@ NOBODY = 65534
 _END_SECONDS = 5.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_SET_CHILD_SUBREAPER, _PR_CAP_AMBIENT = 1, 8, 36, 47
+_PR_SET_PDEATHSIG, _PR_SET_SECUREBITS, _PR_SET_CHILD_SUBREAPER, _PR_CAP_AMBIENT = 1, 28, 36, 47
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _PR_CAP_AMBIENT_RAISE = 2
 _CLONE_NEWUSER = 0x10000000
 _CAP_DAC_OVERRIDE = 1
@@ -99,14 +100,15 @@ def become_user_namespace() -> None:
     """Let root's child appear as an ordinary user to itself, while its files stay root's: nothing is chowned."""
     user, group = os.geteuid(), os.getegid()
     _check(_libc.unshare(_CLONE_NEWUSER))
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{NOBODY} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{NOBODY} {group} 1")
+    Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+    Path("/proc/self/uid_map").write_text(f"{NOBODY} {user} 1", encoding="utf-8")
+    Path("/proc/self/gid_map").write_text(f"{NOBODY} {group} 1", encoding="utf-8")
 
 
 def become_nobody() -> None:
     """Turn root's child into `nobody` who may still enter closed directories, where user namespaces are forbidden."""
-    _check(_libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0))
+    # Capabilities stay with the new user, and access(2), which PostgreSQL asks about its programs, heeds them.
+    _check(_libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0))
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)

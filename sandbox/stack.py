@@ -17,6 +17,7 @@ from sandbox.service import Service
 _STACK, _SERVICE = "CHECKOUT_STACK_OF", "CHECKOUT_SERVICE"
 _DATABASE = "checkout"
 _PROBE_SECONDS = 5.0
+_API_WORKERS = 2  # So that one that is killed is no outage.
 _WORKERS = {
     "orders": ("--pool=prefork", "-c2"),
     "refunds": ("--pool=threads", "-c2"),
@@ -42,9 +43,8 @@ class Stack:
         self._variables = {
             **environ,
             **self.environment.variables,
+            "PYTHONUTF8": "1",  # Whatever locale the caller has.
             _STACK: options.data_dir,
-            # Flower's own name for it; on its command line every user of the machine could read it.
-            "FLOWER_BASIC_AUTH": self.environment["FLOWER_BASIC_AUTH"],
             "no_proxy": ",".join(filter(None, (environ.get("no_proxy"), ports.LOOPBACK))),
         }
 
@@ -56,7 +56,7 @@ class Stack:
             *([self._alipay()] if ours("ALIPAY_GATEWAY_URL") else []),
             *([self._shop()] if ours("SHOP_URL") else []),
             *([self._postgres()] if ours("DATABASE_URL") else []),
-            self._python("prepare", "ops.prepare", after=("postgres",), step=True),
+            self._python("prepare", "ops.prepare", after=("postgres", "valkey"), step=True),
             self._api(),
             *(self._worker(queue) for queue in _WORKERS),
             self._beat(),
@@ -72,16 +72,16 @@ class Stack:
         return twice + [
             f"port {port} is taken by another program: end that one, or choose another port with {option}"
             for option, port in asked.items()
-            if not ports.is_free(port)
+            if not ports.is_free(port, self.options.host if option == "--port" else ports.LOOPBACK)
         ]
 
     def addresses(self) -> list[str]:
         """What a person needs to use the stack, a line each."""
         user, _, password = self.environment["FLOWER_BASIC_AUTH"].partition(":")
         return [
-            f"api {_local(self.options.port)}",
+            f"api {ports.url(ports.near(self.options.host), self.options.port)}",
             f"shop {self.environment['SHOP_URL']}",
-            f"flower {_local(self.options.flower_port)} {user} {password}",
+            f"flower {ports.url(ports.LOOPBACK, self.options.flower_port)} {user} {password}",
             f"alipay {self.environment['ALIPAY_GATEWAY_URL'].removesuffix('/gateway.do')}",
         ]
 
@@ -130,8 +130,8 @@ class Stack:
 
     def _api(self) -> Service:
         port = self.options.port
-        arguments = (f"--host={ports.LOOPBACK}", f"--port={port}")
-        is_ready = partial(_says_ok, port, "/health/ready")
+        arguments = (f"--host={self.options.host}", f"--port={port}", f"--workers={_API_WORKERS}")
+        is_ready = partial(_says_ok, port, "/health/ready", ports.near(self.options.host))
         return self._python("api", "api", *arguments, after=("prepare", "valkey"), ready=is_ready)
 
     def _worker(self, queue: str) -> Service:
@@ -152,9 +152,9 @@ class Stack:
         address = (f"--address={ports.LOOPBACK}", f"--port={port}")
         bounds = ("--max_tasks=1000", "--persistent=False", "--purge_offline_workers=60")
         columns = "--tasks_columns=name,args,state,received,runtime,routing_key,worker"
-        return self._celery(
+        return self._python(
             "flower",
-            *("flower", *address, *bounds, columns),
+            *("tasks.flower", *address, *bounds, columns),
             after=("valkey",),
             ready=partial(_says_ok, port, "/healthcheck"),
         )
@@ -173,12 +173,8 @@ def processes(data_dir: Path, service: str | None = None) -> list[int]:
     return [pid for pid in process.everyone() if marks <= process.variables(pid)]
 
 
-def _local(port: int) -> str:
-    return f"http://{ports.LOOPBACK}:{port}"
-
-
-def _says_ok(port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=_PROBE_SECONDS)
+def _says_ok(port: int, path: str, host: str = ports.LOOPBACK) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=_PROBE_SECONDS)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == http.HTTPStatus.OK

@@ -48,7 +48,7 @@ class Valkey:
         settings = _SETTINGS | {"port": str(self.port), "dir": str(self.data_dir), "requirepass": self._password}
         lines = "".join(f"{name} {_quoted(value)}\n" for name, value in settings.items())
         self._configuration.touch(mode=0o600)
-        self._configuration.write_text(lines)
+        self._configuration.write_text(lines, encoding="utf-8")
 
     def command(self) -> list[str]:
         """The command line of the server; the password is not on it."""
@@ -64,7 +64,7 @@ class Valkey:
             )
         if not process.becomes_ready(self._process, self.ready, _START_SECONDS):
             self.stop()
-            raise RuntimeError(f"Valkey did not start:\n{log.read_text(errors='replace')[-2000:]}")
+            raise RuntimeError(f"Valkey did not start:\n{log.read_text(errors='replace', encoding='utf-8')[-2000:]}")
 
     def stop(self) -> None:
         """Write what is pending and end (SIGTERM); safe to call twice."""

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from checkout.events import bus
-from sandbox import ports
 from sandbox.service import Life
 
 _PROBE_SECONDS = 10.0
@@ -36,11 +35,11 @@ class Watchdog:
         self._clock = clock
         self._blamed_since: dict[str, float] = {}
 
-    async def watch(self, port: int, broker_url: str, lives: Mapping[str, Life]) -> None:
-        """Look for ever, through the API at that port. Without the broker nobody is to blame for his silence."""
+    async def watch(self, host: str, port: int, broker_url: str, lives: Mapping[str, Life]) -> None:
+        """Look for ever, through the API at that address. Without the broker nobody is to blame for his silence."""
         while True:
             await asyncio.sleep(_PROBE_SECONDS)
-            silent = await asyncio.to_thread(standing_still, port)
+            silent = await asyncio.to_thread(standing_still, host, port)
             if silent and not await asyncio.to_thread(bus.reachable, broker_url):
                 silent = None
             for name in self.verdict(silent, {name: life.seconds for name, life in lives.items()}):
@@ -63,26 +62,28 @@ def _blamed(silent: Silent) -> set[str]:
     return {"beat"} if "beat" in services else services
 
 
-def standing_still(port: int) -> Silent | None:
+def standing_still(host: str, port: int) -> Silent | None:
     """What the API says; None while orders cannot be stored, and its own doorbell when it does not answer at all."""
     try:
-        status, body = _asked(port, "/health/ready")
+        status, body = _asked(host, port, "/health/ready")
         return json.loads(body)["standing_still"] if status == http.HTTPStatus.OK else None
     except (ValueError, KeyError, TypeError):
         return None  # It is somebody else's answer.
     except (OSError, http.client.HTTPException):
-        return None if _lives(port) else ["doorbell"]  # It waits for a database that is silent, or does nothing at all.
+        return (
+            None if _lives(host, port) else ["doorbell"]
+        )  # It waits for a database that is silent, or does nothing at all.
 
 
-def _lives(port: int) -> bool:
+def _lives(host: str, port: int) -> bool:
     try:
-        return _asked(port, "/health/live")[0] == http.HTTPStatus.OK
+        return _asked(host, port, "/health/live")[0] == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
 
 
-def _asked(port: int, path: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=_ANSWER_SECONDS)
+def _asked(host: str, port: int, path: str) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(host, port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

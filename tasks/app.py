@@ -6,9 +6,10 @@ from functools import cache
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init, worker_init
+from celery.signals import beat_init, celeryd_init, worker_init
 
-from checkout import logs, memory, settings
+from checkout import logs, memory, settings, startup
+from checkout.errors import SettingsError
 from checkout.events import patient
 from checkout.resources import Resources
 
@@ -16,6 +17,16 @@ logs.configure()
 patient.install()
 app = Celery("checkout")
 app.config_from_object("celeryconfig")
+
+
+@celeryd_init.connect
+@beat_init.connect
+def _refuse_what_cannot_serve(**_sent: object) -> None:
+    """Celery would try a wrong password or name again for ever."""
+    try:
+        startup.refuse_what_cannot_serve(settings.current())
+    except SettingsError as error:
+        raise SystemExit(str(error)) from error
 
 
 @celeryd_init.connect

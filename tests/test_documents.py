@@ -20,7 +20,7 @@ def named(text: str) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_each_path_named_is_there(document: object) -> None:
-    text = (ROOT / str(document)).read_text()
+    text = (ROOT / str(document)).read_text(encoding="utf-8")
     assert {path for path in named(text) if not (ROOT / path).exists()} == set()
 
 

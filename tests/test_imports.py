@@ -28,7 +28,7 @@ FLOORS = (
     {"roof"},
     {"reconciliation"},
 )
-ROOF = {"resources"}
+ROOF = {"resources", "startup"}
 MOST_FILES = 12
 LONGEST_FILE = 300
 # Each with its reason.
@@ -46,7 +46,7 @@ def name(file: Path) -> str:
 
 
 def imported(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -56,7 +56,7 @@ def imported(file: Path) -> Iterator[str]:
 
 
 def calls(file: Path, *methods: str) -> set[str]:
-    found = (node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call))
+    found = (node.func for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
     return {func.attr for func in found if isinstance(func, ast.Attribute) and func.attr in methods}
 
 
@@ -107,7 +107,7 @@ def test_each_room_can_be_taken_in_at_a_glance() -> None:
 
 def test_a_room_says_what_it_is_for_and_exports_nothing() -> None:
     for room in {name for floor in FLOORS for name in floor} - {"ground", "roof"}:
-        [says] = ast.parse((ROOT / "checkout" / room / "__init__.py").read_text()).body
+        [says] = ast.parse((ROOT / "checkout" / room / "__init__.py").read_text(encoding="utf-8")).body
         assert isinstance(says, ast.Expr), room
 
 
@@ -146,14 +146,46 @@ def test_transactions_end_in_one_place_only() -> None:
 
 def test_the_environment_is_read_in_one_place_only() -> None:
     for file in sources("checkout", "tasks", "api"):
-        reads = re.search(r"os\.(environ|getenv)", file.read_text())
-        assert reads is None or name(file) == "checkout/settings.py", name(file)
+        reads = re.search(r"os\.(environ|getenv)", file.read_text(encoding="utf-8"))
+        assert reads is None or name(file) == "checkout/settings/__init__.py", name(file)
 
 
 def test_no_file_is_too_long() -> None:
     files = [*sources(*ROOMS, "tests"), *ROOT.glob("*.py"), *ROOT.glob("*.sql")]
-    too_long = {name(file) for file in files if len(file.read_text().splitlines()) > LONGEST_FILE}
+    too_long = {name(file) for file in files if len(file.read_text(encoding="utf-8").splitlines()) > LONGEST_FILE}
     assert too_long == set(MAY_BE_LONGER)
+
+
+_TEXT_FILES = {"read_text", "write_text", "TemporaryFile", "NamedTemporaryFile", "open"}
+
+
+def unnamed(call: ast.Call) -> bool:
+    """Whether the call reads or writes text in whatever encoding the locale has."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    if "encoding" in given or name not in _TEXT_FILES or ast.unparse(call.func) == "os.open":
+        return "text" in given and "encoding" not in given  # Of a process, whose output is decoded.
+    modes = [value for value in (*call.args, given.get("mode")) if isinstance(value, ast.Constant)]
+    if name in ("TemporaryFile", "NamedTemporaryFile") and not modes:
+        return False  # Binary, unless it says otherwise.
+    says_a_mode = any(isinstance(mode.value, str) and set(mode.value) <= set("rwabx+t") for mode in modes)
+    is_binary = any(isinstance(mode.value, str) and "b" in mode.value for mode in modes)
+    return not is_binary and (name != "open" or says_a_mode or ast.unparse(call.func).endswith("path.open"))
+
+
+def test_every_text_file_is_opened_as_utf_8() -> None:
+    """Under a GBK locale, or none, Python would read it as something else."""
+    for file in sources(*ROOMS, "tests"):
+        calls = (node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+        assert [call.lineno for call in calls if unnamed(call)] == [], name(file)
+
+
+def test_one_that_names_no_encoding_is_noticed() -> None:
+    for call in ("path.read_text()", "path.open('w')", "open(name, 'r')", "run(command, text=True)", "path.open()"):
+        [statement] = ast.parse(call).body
+        assert isinstance(statement, ast.Expr)
+        assert isinstance(statement.value, ast.Call)
+        assert unnamed(statement.value), call
 
 
 def test_no_drawer_for_odds_and_ends() -> None:

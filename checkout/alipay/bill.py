@@ -23,9 +23,10 @@ import urllib3
 from structlog import get_logger
 from urllib3.exceptions import HTTPError
 
-from checkout import money, settings
+from checkout import money
 from checkout.alipay.client import Alipay, Done, Unknown
 from checkout.errors import CheckoutError
+from checkout.settings import addresses
 
 log = get_logger(__name__)
 
@@ -109,7 +110,7 @@ def _trusted(alipay: Alipay, day: date, url: str) -> str:
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         raise BillRefused(f"the address of the bill of {day} cannot be read") from None
-    if alipay.is_local and settings.is_loopback(url):
+    if alipay.is_local and addresses.is_loopback(url):
         return url
     is_theirs = any(host == domain or host.endswith(f".{domain}") for domain in alipay.bill_domains)
     if parts.scheme not in ("http", "https") or not is_theirs or "@" in parts.netloc or port not in (None, 80, 443):

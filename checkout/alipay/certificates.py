@@ -7,6 +7,7 @@ find in Redis; each of them checks it for itself.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -16,10 +17,11 @@ from typing import NamedTuple, cast
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509.oid import NameOID
 from redis import Redis, RedisError
 from structlog import get_logger
 
-from checkout.alipay import keys
+from checkout.alipay import keys, pem
 from checkout.alipay.keys import Keys
 from checkout.errors import CheckoutError
 
@@ -28,6 +30,9 @@ log = get_logger(__name__)
 CERTIFICATES = "checkout_alipay_certificates"
 REFRESH_SECONDS = 1.0
 LONGEST_CHAIN = 4
+WARN_DAYS = 30
+# Alipay's own certificates name its account after the company, which may change its name.
+_PID = re.compile(r"-(2088[0-9]{12})$")
 
 
 class Untrusted(CheckoutError):
@@ -41,13 +46,17 @@ class Known(NamedTuple):
 
     key: RSAPublicKey
     content: bytes
+    until: datetime
 
 
 class Trust:
-    """The keys whose signatures count as Alipay's. Safe to share by threads."""
+    """The keys whose signatures count as Alipay's. Safe to share by threads.
 
-    def __init__(self, own: Keys, redis: Redis) -> None:
-        self._keys, self._redis = own, redis
+    `is_sandbox`: of Alipay's sandbox, whose intermediate authority does not say that it is one, and is over itself.
+    """
+
+    def __init__(self, own: Keys, redis: Redis, *, is_sandbox: bool = False) -> None:
+        self._keys, self._redis, self._is_sandbox = own, redis, is_sandbox
         self._learnt: dict[str, Known] = {}
         self._lock = threading.Lock()
         self._refreshed_at = 0.0
@@ -59,7 +68,8 @@ class Trust:
         if named is None and self._keys.verifies(content, signature):
             return True
         known = [one for serial, one in list(self._learnt.items()) if named in (None, serial)]
-        return any(keys.verifies(one.key, content, signature) for one in known)
+        now = datetime.now(UTC)
+        return any(now <= one.until and keys.verifies(one.key, content, signature) for one in known)
 
     def knows(self, serial: str) -> bool:
         """Whether a signature by that certificate can be checked. Key mode has no certificates to miss."""
@@ -67,10 +77,10 @@ class Trust:
 
     def admit(self, serial: str, content: bytes) -> None:
         """Believes the certificate of that serial number from now on. Raises Untrusted."""
-        key = self._prove(serial, content)
+        known = self._prove(serial, content)
         with self._lock:
             is_news = serial not in self._learnt
-            self._learnt = {**self._learnt, serial: Known(key, content)}
+            self._learnt = {**self._learnt, serial: known}
         if is_news:
             log.warning("alipay_certificate_changed", serial=serial, cure="install it as CHECKOUT_ALIPAY_CERT_FILE")
 
@@ -105,34 +115,58 @@ class Trust:
         except Untrusted as error:
             log.warning("shared_certificate_refused", serial=serial, why=str(error))
 
-    def _prove(self, serial: str, content: bytes) -> RSAPublicKey:
-        try:
-            told = keys.certificates(content)
-        except ValueError as error:
-            raise Untrusted("what was downloaded is no certificate") from error
+    def _prove(self, serial: str, content: bytes) -> Known:
+        told = pem.certificates(content)
         found = next((certificate for certificate in told if keys.serial(certificate) == serial), None)
-        if found is None or self._keys.alipay_cert is None:
-            raise Untrusted("what was downloaded is another certificate")
-        # The certificates of merchants chain to the same root: only Alipay's own subject speaks for Alipay.
-        if found.subject != self._keys.alipay_cert.subject:
+        if found is None:
+            raise Untrusted("what was downloaded is no such certificate")
+        if not self._is_alipays(found):
             raise Untrusted("the certificate is not issued to Alipay")
-        if not _chains(found, told, self._keys.roots, LONGEST_CHAIN):
+        if not _is_in_time(found) or not self._chains(found, told, LONGEST_CHAIN):
             raise Untrusted("the certificate does not chain to the configured root, or its time is over")
         key = found.public_key()
         if not isinstance(key, RSAPublicKey):
             raise Untrusted("the certificate holds no RSA key")
-        return key
+        return Known(key, content, found.not_valid_after_utc)
+
+    def _is_alipays(self, found: x509.Certificate) -> bool:
+        """The certificates of merchants chain to the same root, so the name decides; ours is never Alipay's."""
+        own, alipays = self._keys.app_cert, self._keys.alipay_cert
+        if own is None or alipays is None or found.subject == own.subject or found.public_key() == own.public_key():
+            return False
+        account = _pid(alipays)
+        return _pid(found) == account if account else found.subject == alipays.subject
+
+    def _chains(self, certificate: x509.Certificate, told: Sequence[x509.Certificate], left: int) -> bool:
+        if any(_issued(certificate, root) for root in self._keys.roots):
+            return True
+        above = [one for one in told if self._may_issue(one) and _issued(certificate, one)] if left else []
+        return any(self._chains(one, told, left - 1) for one in above)
+
+    def _may_issue(self, one: x509.Certificate) -> bool:
+        try:
+            return one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca and _is_in_time(one)
+        except x509.ExtensionNotFound:
+            return self._is_sandbox
+        except ValueError:
+            return False
 
 
-def _chains(
-    certificate: x509.Certificate, told: Sequence[x509.Certificate], roots: Sequence[x509.Certificate], left: int
-) -> bool:
-    if not certificate.not_valid_before_utc <= datetime.now(UTC) <= certificate.not_valid_after_utc:
-        return False
-    if any(_issued(certificate, root) for root in roots):
-        return True
-    above = [one for one in told if _is_authority(one) and _issued(certificate, one)] if left else []
-    return any(_chains(one, told, roots, left - 1) for one in above)
+def days_left(own: Keys) -> dict[str, int]:
+    """The days that each configured certificate still holds; negative when its time is over. Empty in key mode."""
+    named = {"app": own.app_cert, "alipay": own.alipay_cert}
+    now = datetime.now(UTC)
+    return {name: (one.not_valid_after_utc - now).days for name, one in named.items() if one}
+
+
+def _pid(certificate: x509.Certificate) -> str | None:
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    found = _PID.search(str(names[-1].value)) if names else None
+    return found[1] if found else None
+
+
+def _is_in_time(one: x509.Certificate) -> bool:
+    return one.not_valid_before_utc <= datetime.now(UTC) <= one.not_valid_after_utc
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -141,10 +175,3 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
-
-
-def _is_authority(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
-        return False

@@ -18,7 +18,8 @@ from checkout.alipay.gate import Gate
 from checkout.alipay.trade import Trade
 from checkout.alipay.wire import NoAnswer, Unsigned, Wire
 from checkout.orders.ledger import Payment
-from checkout.settings import Settings, is_loopback
+from checkout.settings import Settings
+from checkout.settings.addresses import is_loopback, is_sandbox
 
 log = get_logger(__name__)
 
@@ -74,7 +75,7 @@ class Alipay:
         self.app_id = settings.alipay_app_id
         self.seller_id = settings.alipay_seller_id
         self.keys = keys.load(settings)
-        self.trust = Trust(self.keys, redis)
+        self.trust = Trust(self.keys, redis, is_sandbox=is_sandbox(settings.alipay_gateway_url))
         self.bill_domains = settings.alipay_bill_domains
         self.is_local = is_loopback(settings.alipay_gateway_url)
         self._return_url = f"{settings.public_url}/v1/alipay/return"

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.x509.oid import NameOID
 
+from checkout.alipay import pem
 from checkout.errors import SettingsError
 from checkout.settings import Settings
 
@@ -32,6 +33,7 @@ class Keys:
     alipay_public: RSAPublicKey
     app_cert_sn: str | None = None
     root_cert_sn: str | None = None
+    app_cert: x509.Certificate | None = None
     alipay_cert: x509.Certificate | None = None
     alipay_cert_sn: str | None = None
     roots: tuple[x509.Certificate, ...] = ()
@@ -56,61 +58,38 @@ def verifies(key: RSAPublicKey, content: bytes, signature: str) -> bool:
 
 def load(settings: Settings) -> Keys:
     """The keys that the settings name. Raises SettingsError."""
-    private = _private(settings.alipay_private_key_file)
-    try:
-        if settings.alipay_app_cert_file and settings.alipay_cert_file and settings.alipay_root_cert_file:
-            return _certified(
-                private, settings.alipay_app_cert_file, settings.alipay_cert_file, settings.alipay_root_cert_file
-            )
-        return _plain(private, settings.alipay_public_key_file)
-    except ValueError as error:
-        raise SettingsError(f"Alipay's key or certificate files are wrong: {error}") from error
+    private = pem.private_key("ALIPAY_PRIVATE_KEY_FILE", settings.alipay_private_key_file)
+    if settings.alipay_app_cert_file and settings.alipay_cert_file and settings.alipay_root_cert_file:
+        return _certified(
+            private, settings.alipay_app_cert_file, settings.alipay_cert_file, settings.alipay_root_cert_file
+        )
+    return _plain(private, settings.alipay_public_key_file)
 
 
-def _certified(private: RSAPrivateKey, app_cert: Path, cert: Path, roots: Path) -> Keys:
-    app = x509.load_pem_x509_certificate(app_cert.read_bytes())
+def _certified(private: RSAPrivateKey, app_file: Path, file: Path, root_file: Path) -> Keys:
+    app = pem.certificate("ALIPAY_APP_CERT_FILE", app_file)
     if app.public_key() != private.public_key():
         raise SettingsError("CHECKOUT_ALIPAY_APP_CERT_FILE is wrong: it does not belong to the app's private key")
-    alipay, bundle = x509.load_pem_x509_certificate(cert.read_bytes()), certificates(roots.read_bytes())
-    public = _rsa(alipay.public_key(), cert)
-    return Keys(private, public, serial(app), root_serial(bundle), alipay, serial(alipay), tuple(bundle))
+    alipay, roots = pem.certificate("ALIPAY_CERT_FILE", file), signed_with_rsa(pem.certificates(root_file.read_bytes()))
+    public = alipay.public_key()
+    if public == private.public_key():
+        raise SettingsError("CHECKOUT_ALIPAY_CERT_FILE is wrong: it is the app's own certificate; take Alipay's")
+    if not isinstance(public, RSAPublicKey):
+        raise SettingsError(f"CHECKOUT_ALIPAY_CERT_FILE is wrong: {file.name} holds no RSA key")
+    if not roots:
+        raise SettingsError("CHECKOUT_ALIPAY_ROOT_CERT_FILE is wrong: it holds no RSA root certificate")
+    return Keys(private, public, serial(app), "_".join(map(serial, roots)), app, alipay, serial(alipay), tuple(roots))
 
 
 def _plain(private: RSAPrivateKey, file: Path | None) -> Keys:
     if file is None:
         raise SettingsError("CHECKOUT_ALIPAY_PUBLIC_KEY_FILE is missing: name Alipay's public key")
-    public = serialization.load_pem_public_key(_pem(file, "PUBLIC KEY"))
+    public = pem.public_key("ALIPAY_PUBLIC_KEY_FILE", file)
     if public == private.public_key():
         raise SettingsError(
             "CHECKOUT_ALIPAY_PUBLIC_KEY_FILE is wrong: it is the app's own public key; take Alipay's from the console"
         )
-    return Keys(private, _rsa(public, file))
-
-
-def _private(file: Path) -> RSAPrivateKey:
-    try:
-        key = serialization.load_pem_private_key(_pem(file, "PRIVATE KEY"), password=None)
-    except ValueError as error:
-        raise SettingsError(
-            f"CHECKOUT_ALIPAY_PRIVATE_KEY_FILE is wrong: {file.name} holds no PEM private key"
-        ) from error
-    if not isinstance(key, RSAPrivateKey):
-        raise SettingsError("CHECKOUT_ALIPAY_PRIVATE_KEY_FILE is wrong: an RSA key is needed")
-    return key
-
-
-def _rsa(key: object, file: Path) -> RSAPublicKey:
-    if not isinstance(key, RSAPublicKey):
-        raise SettingsError(f"{file.name} is wrong: an RSA key is needed")
-    return key
-
-
-def _pem(file: Path, label: str) -> bytes:
-    """Alipay's key tool writes the bare Base64 line; give it the armour that PEM wants."""
-    content = file.read_bytes().strip()
-    if content.startswith(b"-----"):
-        return content
-    return b"-----BEGIN %s-----\n%s\n-----END %s-----\n" % (label.encode(), content, label.encode())
+    return Keys(private, public)
 
 
 def serial(certificate: x509.Certificate) -> str:
@@ -126,15 +105,6 @@ def serial(certificate: x509.Certificate) -> str:
     return md5(f"{issuer}{certificate.serial_number}".encode(), usedforsecurity=False).hexdigest()
 
 
-def certificates(bundle: bytes) -> list[x509.Certificate]:
-    """All certificates of a PEM file, whatever stands between them."""
-    begin = b"-----BEGIN CERTIFICATE-----"
-    return [x509.load_pem_x509_certificate(begin + part) for part in bundle.split(begin)[1:]]
-
-
-def root_serial(bundle: Sequence[x509.Certificate]) -> str:
-    """`alipay_root_cert_sn`: the serials of all RSA-signed roots of the bundle, joined by underscores."""
-    rsa = [c for c in bundle if c.signature_algorithm_oid.dotted_string.startswith(_RSA_SIGNATURES)]
-    if not rsa:
-        raise SettingsError("CHECKOUT_ALIPAY_ROOT_CERT_FILE is wrong: it holds no RSA root certificate")
-    return "_".join(map(serial, rsa))
+def signed_with_rsa(bundle: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """The roots that count for `alipay_root_cert_sn`, which is their serials joined by underscores."""
+    return [one for one in bundle if one.signature_algorithm_oid.dotted_string.startswith(_RSA_SIGNATURES)]

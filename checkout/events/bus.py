@@ -15,6 +15,7 @@ from kombu.exceptions import KombuError, OperationalError
 from checkout.errors import CheckoutError
 from checkout.events import patient
 from checkout.events.log import EXCHANGE, Logged
+from checkout.settings import addresses
 
 if TYPE_CHECKING:
     from kombu.transport.base import StdChannel
@@ -49,7 +50,10 @@ def connect(url: str) -> Connection:
         }
     else:
         options = {"write_timeout": SOCKET_SECONDS}
-    return Connection(url, transport_options=options, connect_timeout=3, heartbeat=30)
+    plain, tls = addresses.for_kombu(url)
+    return Connection(
+        plain, ssl=dict(tls) if tls else False, transport_options=options, connect_timeout=3, heartbeat=30
+    )
 
 
 class Partly(CheckoutError):

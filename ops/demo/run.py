@@ -92,7 +92,8 @@ def _stack(timeline: Timeline, directory: Path) -> Iterator[RunningStack]:
 
 def _environment() -> dict[str, str]:
     """Ours without CHECKOUT_*: the demo must not meet a shop that somebody runs."""
-    return {name: value for name, value in settings.environment().items() if not name.startswith(settings.PREFIX)}
+    own = {name: value for name, value in settings.environment().items() if not name.startswith(settings.PREFIX)}
+    return own | {"PYTHONUTF8": "1"}
 
 
 def _drive(timeline: Timeline, directory: Path, stories: Sequence[Story]) -> bool:
@@ -114,7 +115,7 @@ def _checkout(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-P", "-m", "ops.main", *arguments],
         env=_environment(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=_COMMAND_SECONDS,
         check=False,
     )
@@ -163,7 +164,9 @@ def _show_logs(timeline: Timeline, directory: Path, services: Sequence[str] | di
     for service in services:
         log = directory / "logs" / f"{service}.log"
         if log.exists():
-            timeline.show_log(f"logs/{log.name}", log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+            timeline.show_log(
+                f"logs/{log.name}", log.read_text(errors="replace", encoding="utf-8").splitlines()[-_LOG_LINES:]
+            )
 
 
 def _stay(timeline: Timeline, stack: RunningStack) -> None:

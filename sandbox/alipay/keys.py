@@ -1,5 +1,6 @@
 """Key pairs, certificates and identity of the pretended merchant and of the pretended Alipay."""
 
+import base64
 import hashlib
 import json
 import os
@@ -21,6 +22,10 @@ _ISSUER_PARTS = (
     ("C", NameOID.COUNTRY_NAME),
 )
 _CERTIFICATE_LIFE = timedelta(days=5 * 365)
+# Alipay's certificates end in the number of its own account; the company before it has changed its name already.
+_ALIPAY, _ALIPAY_RENAMED = "Local Alipay-2088000000000000", "Local Alipay Technology-2088000000000000"
+_ECDSA_SHA256 = bytes.fromhex("06082a8648ce3d040302")
+_NULL = b"\x05\x00"
 
 
 @dataclass(frozen=True)
@@ -104,9 +109,20 @@ def serial_number(certificate: x509.Certificate) -> str:
 
 def root_serial_number(bundle: bytes) -> str:
     """The serial numbers of a bundle's certificates that were signed with RSA, joined by `_`."""
-    certificates = x509.load_pem_x509_certificates(bundle)
-    signed_with_rsa = (c for c in certificates if c.signature_algorithm_oid.dotted_string.startswith(_RSA_SIGNATURES))
-    return "_".join(serial_number(certificate) for certificate in signed_with_rsa)
+    begin = b"-----BEGIN CERTIFICATE-----"
+    readable = (_readable(begin + rest) for rest in bundle.split(begin)[1:])
+    return "_".join(
+        serial_number(one)
+        for one in readable
+        if one and one.signature_algorithm_oid.dotted_string.startswith(_RSA_SIGNATURES)
+    )
+
+
+def _readable(pem: bytes) -> x509.Certificate | None:
+    try:
+        return x509.load_pem_x509_certificate(pem)
+    except ValueError:
+        return None
 
 
 def alipay_certificates(keys: Keys) -> dict[str, tuple[Path, Path]]:
@@ -136,7 +152,7 @@ def rotate(keys: Keys) -> str:
     private = _new_key()
     _write(keys.directory / f"alipay_private_key_rotated_{number}.pem", _private_pem(private))
     issuer = load_private(keys.issuer_private_key_file)
-    certificate = _certificate("Alipay Sandbox", private.public_key(), "Sandbox Class 2 R1", issuer)
+    certificate = _certificate(_ALIPAY_RENAMED, private.public_key(), "Sandbox Class 2 R1", issuer)
     _write(keys.directory / f"alipay_cert_rotated_{number}.crt", _pem(certificate))
     return serial_number(certificate)
 
@@ -145,7 +161,7 @@ def _identity(file: Path) -> dict[str, str]:
     if not file.exists():
         identity = {"app_id": f"2021{_digits(12)}", "seller_id": f"2088{_digits(12)}"}
         _write(file, json.dumps(identity).encode())
-    loaded: dict[str, str] = json.loads(file.read_text())
+    loaded: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
     return loaded
 
 
@@ -162,19 +178,39 @@ def _ensure_pair(private_file: Path, public_file: Path) -> None:
 
 
 def _make_certificates(keys: Keys) -> None:
-    """The real root bundle holds RSA and SM2 certificates; an elliptic one stands for the latter."""
+    """The real root bundle holds two roots that are signed with RSA, and an elliptic one that few libraries read."""
     first, second, elliptic = _new_key(), _new_key(), ec.generate_private_key(ec.SECP256R1())
     roots = [
-        _certificate("Sandbox Root R1", first.public_key(), "Sandbox Root R1", first),
-        _certificate("Sandbox Root E1", elliptic.public_key(), "Sandbox Root E1", elliptic),
-        _certificate("Sandbox Class 2 R1", second.public_key(), "Sandbox Root R1", first),
+        _pem(_certificate("Sandbox Root R1", first.public_key(), "Sandbox Root R1", first)),
+        _with_null_parameters(
+            _certificate("Sandbox Root E1", elliptic.public_key(), "Sandbox Root E1", elliptic), elliptic
+        ),
+        _pem(_certificate("Sandbox Class 2 R1", second.public_key(), "Sandbox Root R1", first)),
     ]
     app_key, alipay_key = load_public(keys.app_public_key_file), load_public(keys.alipay_public_key_file)
-    _write(keys.app_cert_file, _pem(_certificate(keys.app_id, app_key, "Sandbox Class 2 R1", second)))
-    _write(keys.alipay_cert_file, _pem(_certificate("Alipay Sandbox", alipay_key, "Sandbox Class 2 R1", second)))
+    own_name = f"{keys.seller_id}-{keys.app_id}"
+    _write(keys.app_cert_file, _pem(_certificate(own_name, app_key, "Sandbox Class 2 R1", second)))
+    _write(keys.alipay_cert_file, _pem(_certificate(_ALIPAY, alipay_key, "Sandbox Class 2 R1", second)))
     _write(keys.issuer_private_key_file, _private_pem(second))
     # The blank lines are needed: python-alipay-sdk splits the bundle at them.
-    _write(keys.alipay_root_cert_file, b"\n".join(_pem(root) for root in roots))
+    _write(keys.alipay_root_cert_file, b"\n".join(roots))
+
+
+def _with_null_parameters(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The same certificate as Alipay's elliptic root has it: its algorithm has parameters, against RFC 5758, 3.2."""
+    plain, algorithm = _der(0x30, _ECDSA_SHA256), _der(0x30, _ECDSA_SHA256 + _NULL)
+    content = certificate.tbs_certificate_bytes.replace(plain, algorithm)
+    signed = _der(0x30, content[4:])  # Before it stand its tag and the length that it had.
+    signature = key.sign(signed, ec.ECDSA(hashes.SHA256()))
+    body = base64.encodebytes(_der(0x30, signed + algorithm + _der(0x03, b"\0" + signature))).replace(b"\n", b"")
+    lines = [body[at : at + 64] for at in range(0, len(body), 64)]
+    return b"\n".join([b"-----BEGIN CERTIFICATE-----", *lines, b"-----END CERTIFICATE-----", b""])
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    length = bytes([size]) if size < 128 else bytes([0x82]) + size.to_bytes(2, "big")
+    return bytes([tag]) + length + content
 
 
 def _certificate(

@@ -24,7 +24,7 @@ class Page:
 
     def __init__(self, api_url: str) -> None:
         parts = urlsplit(api_url)
-        self._html = (STATIC / "index.html").read_text()
+        self._html = (STATIC / "index.html").read_text(encoding="utf-8")
         self._policy = f"default-src 'self'; connect-src 'self' {parts.scheme}://{parts.netloc}; frame-ancestors 'none'"
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response, order_id: int | None = None) -> None:  # noqa: ARG002 - the page reads it from its own address

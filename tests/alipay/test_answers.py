@@ -128,7 +128,7 @@ def test_what_an_answer_says_reaches_logs_and_tables_in_printable_characters(ali
 
 
 def test_the_documents_table_is_the_one_that_is_used() -> None:
-    document = (ROOT / "docs" / "security.md").read_text()
+    document = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(alipay\.[\w.]+)` \| ([^|]*) \| ([^|]*) \|$", document, re.MULTILINE)
     table = {method: (required, optional) for method, required, optional in rows}
     names = {

@@ -25,7 +25,7 @@ def test_the_demo_holds_and_leaves_nothing_behind(tmp_path: Path) -> None:
         [sys.executable, "-P", "-m", "ops.main", "demo"],
         env=own | _BYTECODE | {"TMPDIR": str(tmp_path)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=360,
         check=False,
     )

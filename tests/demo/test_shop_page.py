@@ -40,7 +40,7 @@ def test_the_page_may_talk_to_its_own_server_and_the_api_only(shop: falcon.testi
 def test_every_file_is_served_and_names_no_other_host(shop: falcon.testing.TestClient) -> None:
     for file in STATIC.iterdir():
         assert shop.simulate_get(f"/static/{file.name}").status_code == 200
-        assert "http://" not in file.read_text().replace("http://www.w3.org/2000/svg", "")
+        assert "http://" not in file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
 
 
 def test_a_demo_buyer_gets_a_token_that_is_no_operators(shop: falcon.testing.TestClient) -> None:

@@ -12,6 +12,6 @@ import pytest
 @pytest.fixture
 def rabbitmq() -> Iterator[None]:
     """One test at a time: all of them publish to one exchange of one server, and hear each other."""
-    with Path(tempfile.gettempdir(), f"checkout-tests-rabbitmq.{os.getuid()}.lock").open("a") as lock:
+    with Path(tempfile.gettempdir(), f"checkout-tests-rabbitmq.{os.getuid()}.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -30,8 +30,8 @@ class Merchant(AliPay):  # type: ignore[misc]  # the published client has no typ
     def __init__(self, keys: Keys, gateway: str, timeout: float = 60) -> None:
         super().__init__(
             appid=keys.app_id,
-            app_private_key_string=keys.app_private_key_file.read_text(),
-            alipay_public_key_string=keys.alipay_public_key_file.read_text(),
+            app_private_key_string=keys.app_private_key_file.read_text(encoding="utf-8"),
+            alipay_public_key_string=keys.alipay_public_key_file.read_text(encoding="utf-8"),
             config=AliPayConfig(timeout=timeout),
         )
         self._gateway = gateway
@@ -48,10 +48,10 @@ class CertifiedMerchant(DCAliPay):  # type: ignore[misc]  # the published client
     def __init__(self, keys: Keys, gateway: str) -> None:
         super().__init__(
             appid=keys.app_id,
-            app_private_key_string=keys.app_private_key_file.read_text(),
-            app_public_key_cert_string=keys.app_cert_file.read_text(),
-            alipay_public_key_cert_string=keys.alipay_cert_file.read_text(),
-            alipay_root_cert_string=keys.alipay_root_cert_file.read_text(),
+            app_private_key_string=keys.app_private_key_file.read_text(encoding="utf-8"),
+            app_public_key_cert_string=keys.app_cert_file.read_text(encoding="utf-8"),
+            alipay_public_key_cert_string=keys.alipay_cert_file.read_text(encoding="utf-8"),
+            alipay_root_cert_string=keys.alipay_root_cert_file.read_text(encoding="utf-8"),
         )
         self._gateway = gateway
 

@@ -36,7 +36,7 @@ class LocalAlipay:
     def _launch(self) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "sandbox.alipay", "--data-dir", str(self.data_dir)]
         command += ["--port", str(self.port), "--time-scale", str(self.time_scale)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line == f"alipay {self.url}\n", line

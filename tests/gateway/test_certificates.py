@@ -75,7 +75,7 @@ def test_keys_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
     contents = {file: file.read_bytes() for file in made.directory.iterdir()}
     assert len(contents) == 9
     assert {stat.S_IMODE(file.stat().st_mode) for file in contents} == {0o600}
-    identity = json.loads((made.directory / "identity.json").read_text())
+    identity = json.loads((made.directory / "identity.json").read_text(encoding="utf-8"))
     assert (identity["app_id"][:4], len(identity["app_id"])) == ("2021", 16)
     assert (identity["seller_id"][:4], len(identity["seller_id"])) == ("2088", 16)
     again = keys.ensure(made.directory)

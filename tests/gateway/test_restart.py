@@ -49,12 +49,12 @@ def test_a_kill_leaves_no_child_behind(mortal: LocalAlipay) -> None:
 
 
 def children_of(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
 
 
 def is_running(pid: str) -> bool:
     try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except FileNotFoundError:
         return False
 
@@ -82,6 +82,6 @@ def test_a_data_directory_and_a_port_have_one_gateway(mortal: LocalAlipay, tmp_p
 
 def refused(data_dir: Path, port: int) -> str:
     command = [sys.executable, "-m", "sandbox.alipay", "--data-dir", str(data_dir), "--port", str(port)]
-    second = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    second = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=90, check=False)
     assert second.returncode == 1
     return second.stderr

@@ -85,7 +85,7 @@ def test_nothing_starts_with_a_wrong_setting(environment: dict[str, str], tmp_pa
     for command in (("api", "--port=1"), ("celery", "-A", "tasks.app", "worker")):
         with process(*command, environment=wrong, log=log) as started:
             assert started.wait(60) != 0
-        assert "CHECKOUT_PAY_WINDOW is wrong: set a duration like 30m" in log.read_text()
+        assert "CHECKOUT_PAY_WINDOW is wrong: set a duration like 30m" in log.read_text(encoding="utf-8")
         log.unlink()
 
 

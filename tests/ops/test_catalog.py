@@ -29,7 +29,9 @@ def test_a_csv_file_fills_the_catalogue(checkout: Command, engine: Engine, tmp_p
 
 def test_a_json_file_does_so_too(checkout: Command, engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "c.json"
-    file.write_text(json.dumps([{"sku_id": "x", "spu_id": "y", "title": "z", "price": "0.01", "stock": 3}]))
+    file.write_text(
+        json.dumps([{"sku_id": "x", "spu_id": "y", "title": "z", "price": "0.01", "stock": 3}]), encoding="utf-8"
+    )
     good(checkout("catalog", "load", file))
     assert (row(engine, "skus", id="x").price_fen, stock_of(engine, "x")) == (1, 3)
 

@@ -61,7 +61,7 @@ def test_a_shop_at_work_is_well(reached: dict[str, str], tmp_path: Path) -> None
     log = tmp_path / "worker.log"
     command = ("celery", "-A", "tasks.app", "worker", "-P", "threads", "-c", "3", "-B")
     with process(*command, "--loglevel=INFO", environment=reached, log=log):
-        eventually(lambda: "ready" in log.read_text(), "the worker is ready")
+        eventually(lambda: "ready" in log.read_text(encoding="utf-8"), "the worker is ready")
         done = in_a_process("doctor", "--json", environment=reached)
         for _ in range(3):  # He gives each part two seconds to answer, which a busy machine may miss.
             if done.returncode:

@@ -34,7 +34,7 @@ class Tail:
         command = [sys.executable, "-m", "ops.main", "events", "tail", *options]
         own = {"PATH": os.environ["PATH"], **environment}
         self.process = subprocess.Popen(
-            command, env=own, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env=own, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
         )
         self.output = cast("IO[str]", self.process.stdout)
 

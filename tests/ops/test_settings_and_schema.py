@@ -28,7 +28,7 @@ def empty_url(server: Server) -> Iterator[str]:
 
 def stack_in(data_dir: Path, environment: dict[str, str]) -> Path:
     """A directory as `checkout up` leaves it."""
-    (data_dir / "environment.json").write_text(json.dumps(environment))
+    (data_dir / "environment.json").write_text(json.dumps(environment), encoding="utf-8")
     return data_dir
 
 
@@ -59,7 +59,7 @@ def test_missing_settings_are_named_one_a_line_with_their_cure(tmp_path: Path) -
 
 
 def test_a_damaged_data_directory_is_named(tmp_path: Path) -> None:
-    (tmp_path / "environment.json").write_text("{")
+    (tmp_path / "environment.json").write_text("{", encoding="utf-8")
     done = in_a_process("token", "--user", "1", "--data-dir", tmp_path, environment={})
     assert (done.returncode, "environment.json cannot be read" in done.stderr) == (1, True)
 

@@ -73,11 +73,11 @@ class Workers:
 
     def are_at_work(self) -> bool:
         """Whether every one that was ever launched has begun: who kills beginners alone learns nothing."""
-        return self._log.read_text().count(AT_WORK) == len(self._running) + self.kills
+        return self._log.read_text(encoding="utf-8").count(AT_WORK) == len(self._running) + self.kills
 
     def assert_alive(self) -> None:
         """None has ended by itself: an error would have ended it."""
-        assert [one.poll() for one in self._running] == [None, None], self._log.read_text()[-8000:]
+        assert [one.poll() for one in self._running] == [None, None], self._log.read_text(encoding="utf-8")[-8000:]
 
     def stop(self) -> None:
         for one in self._running:

@@ -66,7 +66,7 @@ def an_open_shop(
     with process("api", f"--port={port}", "--workers=1", environment=environment, log=log) as started:
 
         def is_ready() -> bool:
-            assert started.poll() is None, log.read_text()
+            assert started.poll() is None, log.read_text(encoding="utf-8")
             return is_well(shop.url)
 
         eventually(is_ready, "the API is ready")

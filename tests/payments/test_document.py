@@ -10,7 +10,7 @@ from tests.payments import outcomes
 from tests.payments.table import CLOSE, REFUND, WORDS, parse
 from tests.shared.processes import ROOT
 
-DOCUMENT = (ROOT / "docs" / "payments.md").read_text()
+DOCUMENT = (ROOT / "docs" / "payments.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in DOCUMENT.split("\n## ")}
 PLAYED = {
     "What Alipay says, in every state of the order": WORDS,

@@ -65,7 +65,7 @@ def test_a_long_bill_is_compared_in_little_memory(
         connection.execute(_SOLD, {"noon": noon, "lines": LINES})
     patient.dispose()
     command = [sys.executable, "-c", _READ, str(archive), day.isoformat()]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     sizes, differing = done.stdout.splitlines()[-2:]
     used, lines = map(int, sizes.split())

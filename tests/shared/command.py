@@ -38,4 +38,4 @@ def in_a_process(*arguments: object, environment: Mapping[str, str]) -> subproce
     """Runs the command as a person does, with that environment alone."""
     own = {"PATH": os.environ["PATH"], **environment}
     command = [sys.executable, "-m", "ops.main", *map(str, arguments)]
-    return subprocess.run(command, env=own, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=own, cwd=PROJECT, capture_output=True, encoding="utf-8", timeout=60, check=False)

@@ -67,7 +67,7 @@ def an_api(environment: Mapping[str, str], log: Path) -> Iterator[str]:
         url = f"http://127.0.0.1:{port}"
 
         def is_ready() -> bool:
-            assert started.poll() is None, log.read_text()
+            assert started.poll() is None, log.read_text(encoding="utf-8")
             return is_well(url)
 
         eventually(is_ready, "the API is ready")

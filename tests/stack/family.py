@@ -18,7 +18,7 @@ def descendants(pid: int) -> list[int]:
 def command_line(pid: int) -> str:
     """Empty when the process has gone: PostgreSQL's short-lived workers come and go."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}/cmdline").read_text()
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
     return ""
 
 

@@ -8,7 +8,9 @@ from tests.shared import ports
 
 def started(data_dir: Path, port: int, flower_port: int, alipay_port: int) -> Kept:
     """What it has kept, once it was asked to use these ports."""
-    asked = Options(str(data_dir), port, flower_port, alipay_port, pay_window="30m", time_scale=1, verbose=False)
+    asked = Options(
+        str(data_dir), "127.0.0.1", port, flower_port, alipay_port, pay_window="30m", time_scale=1, verbose=False
+    )
     return Environment(asked, {}).kept
 
 

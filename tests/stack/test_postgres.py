@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: what it survives, and who may reach it."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -38,7 +39,7 @@ def _run(url: str, statement: str) -> list[tuple[object, ...]]:
 
 
 def _postmaster(server: Postgres) -> int:
-    return int((server.data_dir / "postmaster.pid").read_text().splitlines()[0])
+    return int((server.data_dir / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
 
 
 def test_what_was_committed_survives_kill_9_of_the_server(server: Postgres) -> None:
@@ -63,7 +64,7 @@ def test_a_directory_in_use_is_refused_and_its_server_unharmed(
 
 def test_the_lock_file_of_a_stranger_s_process_id_is_no_obstacle(server: Postgres) -> None:
     server.stop()
-    (server.data_dir / "postmaster.pid").write_text(f"{os.getpid()}\n{server.data_dir}\n")
+    (server.data_dir / "postmaster.pid").write_text(f"{os.getpid()}\n{server.data_dir}\n", encoding="utf-8")
     server.start()
     assert server.ready()
 
@@ -71,7 +72,7 @@ def test_the_lock_file_of_a_stranger_s_process_id_is_no_obstacle(server: Postgre
 def test_an_interrupted_creation_of_the_cluster_is_begun_anew(tmp_path: Path) -> None:
     half_made = tmp_path / "postgres.new"
     half_made.mkdir()
-    (half_made / "PG_VERSION").write_text("18\n")
+    (half_made / "PG_VERSION").write_text("18\n", encoding="utf-8")
     server = Postgres(tmp_path / "postgres")
     server.start()
     assert server.ready()
@@ -135,9 +136,14 @@ def test_root_runs_it_as_nobody_where_user_namespaces_are_forbidden(
     def forbidden() -> None:
         raise PermissionError
 
-    Postgres(tmp_path / "postgres").prepare()  # As root's own, by an earlier run.
+    Postgres(tmp_path / "closed" / "postgres").prepare()  # As root's own, by an earlier run.
     monkeypatch.setattr(process, "become_user_namespace", forbidden)
-    server = Postgres(tmp_path / "postgres")
+    # All of it lies where nobody else may enter, as in a container's /root: data, programs and what they read.
+    closed = tmp_path / "closed"
+    closed.chmod(0o700)
+    shutil.copytree(postgres._binary("postgres").parents[1], closed / "install")
+    monkeypatch.setattr(postgres, "_binary", lambda name: closed / "install" / "bin" / name)
+    server = Postgres(closed / "postgres")
     server.start()
     assert Path(f"/proc/{_postmaster(server)}").stat().st_uid == process.NOBODY
     assert server.ready()

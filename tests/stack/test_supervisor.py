@@ -45,7 +45,7 @@ def _ready(child: subprocess.Popen[bytes]) -> list[int]:
 
 
 def _book(directory: Path) -> list[str]:
-    return (directory / "book").read_text().split()
+    return (directory / "book").read_text(encoding="utf-8").split()
 
 
 def test_services_start_after_what_they_need_and_stop_before_it(start: Start, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def _refused(data_dir: Path, chosen: Ports) -> str:
         *(o for pair in options for o in pair),
     ]
     done = subprocess.run(
-        command, env=_environ(), cwd=process.PROJECT, capture_output=True, text=True, timeout=120, check=False
+        command, env=_environ(), cwd=process.PROJECT, capture_output=True, encoding="utf-8", timeout=120, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
     return done.stderr
@@ -134,7 +134,7 @@ def test_no_secret_stands_on_a_command_line_or_in_a_log(stack: RunningStack) -> 
     secrets = [addresses["CHECKOUT_JWT_SECRET"], stack.flower_password]
     secrets.append(addresses["CHECKOUT_BROKER_URL"].split("@")[0].rpartition(":")[2])
     texts = [command_line(pid) for pid in descendants(stack.command.pid)]
-    texts += [file.read_text() for file in (stack.data_dir / "logs").iterdir()]
+    texts += [file.read_text(encoding="utf-8") for file in (stack.data_dir / "logs").iterdir()]
     assert not [secret for secret in secrets for text in texts if secret in text]
 
 
@@ -162,7 +162,7 @@ def test_a_killed_worker_is_replaced_with_its_pool(stack: RunningStack) -> None:
 
 def test_killed_servers_come_back_with_their_data(stack: RunningStack) -> None:
     lives = _count_lives(stack.data_dir)
-    postmaster = int((stack.data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+    postmaster = int((stack.data_dir / "postgres" / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
     (valkey,) = stack.pids("valkey")
     for pid in (postmaster, valkey):
         os.kill(pid, signal.SIGKILL)

@@ -107,15 +107,15 @@ def api() -> Iterator[Api]:
 )
 def test_what_the_api_says_counts(api: Api, status: int, body: bytes, silent: list[str] | None) -> None:
     api.answers["/health/ready"] = (status, body)
-    assert standing_still(api.server_port) == silent
+    assert standing_still("127.0.0.1", api.server_port) == silent
 
 
 def test_an_api_that_waits_for_a_silent_database_is_not_to_blame(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "_ANSWER_SECONDS", 3.0)
-    assert standing_still(api.server_port) == ["doorbell"]
+    assert standing_still("127.0.0.1", api.server_port) == ["doorbell"]
     api.answers["/health/live"] = (200, b'{"status": "ok"}')
-    assert standing_still(api.server_port) is None
+    assert standing_still("127.0.0.1", api.server_port) is None
 
 
 def test_an_api_that_does_not_answer_is_to_blame_itself() -> None:
-    assert standing_still(1) == ["doorbell"]
+    assert standing_still("127.0.0.1", 1) == ["doorbell"]

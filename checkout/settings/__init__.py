@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from checkout import clock, money
 from checkout.errors import SettingsError
+from checkout.settings import addresses
+from checkout.settings.addresses import Misfit
 
 PREFIX = "CHECKOUT_"
 LONGEST_PAY_WINDOW_SECONDS = 15 * 86_400
@@ -67,6 +68,8 @@ class _Reader:
         else:
             try:
                 return parse(text)
+            except Misfit as misfit:
+                self.faults.append(f"{PREFIX}{name} is wrong: {misfit}")
             except (ValueError, OSError):
                 self.faults.append(f"{PREFIX}{name} is wrong: {cure}")
         return None  # type: ignore[return-value] # `finish` raises before anybody sees it.
@@ -74,15 +77,6 @@ class _Reader:
     def finish(self) -> None:
         if self.faults:
             raise SettingsError("; ".join(self.faults))
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if urlsplit(text).scheme not in schemes:
-            raise ValueError(text)
-        return text.rstrip("/")
-
-    return parse
 
 
 def _file(text: str) -> Path:
@@ -116,38 +110,43 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _seller(text: str) -> str:
+    if not re.fullmatch("2088[0-9]{12}", text):
+        raise ValueError("no PID")
+    return text
+
+
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError(text)
-    return value
+    if not re.fullmatch("[0-9]{1,9}", text):  # int() would take 1_000 and other scripts' digits.
+        raise ValueError("no count")
+    return int(text)
+
+
+def _credentials(text: str) -> str:
+    user, colon, password = text.partition(":")
+    if text and not (user and colon and password):
+        raise ValueError("not both")
+    return text
 
 
 def _pay_window(text: str) -> int:
     """Alipay takes a `time_expire` of 15 days ahead at most (opendocs, alipay.trade.page.pay)."""
     seconds = clock.duration_seconds(text)
     if seconds > LONGEST_PAY_WINDOW_SECONDS:
-        raise ValueError(text)
+        raise Misfit("Alipay takes 15d at most")
     return seconds
 
 
 def _scale(text: str) -> float:
-    value = float(text)
-    if not 1 <= value <= 100_000:
-        raise ValueError(text)
-    return value
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    origins = tuple(part.strip() for part in text.split(",") if part.strip())
-    for origin in origins:
-        if origin != "*" and urlsplit(origin).scheme not in ("http", "https"):
-            raise ValueError(origin)
-    return origins
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not 1 <= float(text) <= 100_000:
+        raise ValueError("no scale")
+    return float(text)
 
 
 def _database_url(reader: _Reader) -> str:
-    return reader.read("DATABASE_URL", _url("postgresql+psycopg2"), "set postgresql+psycopg2://user@host/name")
+    return reader.read(
+        "DATABASE_URL", addresses.address("postgresql+psycopg2"), "set postgresql+psycopg2://user@host/name"
+    )
 
 
 def _jwt_secret(reader: _Reader) -> str:
@@ -155,65 +154,45 @@ def _jwt_secret(reader: _Reader) -> str:
 
 
 def _events_url(reader: _Reader, broker_url: str) -> str:
-    return reader.read("EVENTS_URL", _BROKER, "a redis:// or amqp:// URL, or leave it out", broker_url or "redis:")
-
-
-_BROKER = _url("redis", "rediss", "amqp", "amqps")
-_REDIS = _url("redis", "rediss")
-_HTTP = _url("http", "https")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the address is this machine's own, where nobody else can listen."""
-    return urlsplit(url).hostname in _LOOPBACK
-
-
-def _gateway(text: str) -> str:
-    url = _HTTP(text)
-    if urlsplit(url).scheme != "https" and not is_loopback(url):
-        raise ValueError(text)
-    return url
-
-
-def _domains(text: str) -> tuple[str, ...]:
-    domains = tuple(part.strip().lower() for part in text.split(",") if part.strip())
-    if not all(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain) for domain in domains):
-        raise ValueError(text)
-    return domains
+    cure = "a redis:// or amqp:// URL, or leave it out"
+    return reader.read("EVENTS_URL", addresses.broker, cure, broker_url or "redis://nowhere")
 
 
 def parse(values: Mapping[str, str]) -> Settings:
     """Settings from names like CHECKOUT_DATABASE_URL. Raises SettingsError that names every fault."""
     r = _Reader(values)
-    broker_url = r.read("BROKER_URL", _BROKER, "set redis://, rediss://, amqp:// or amqps://")
-    public_url = r.read("PUBLIC_URL", _HTTP, "set the https:// address under which Alipay reaches this service")
+    broker_url = r.read("BROKER_URL", addresses.broker, "set redis://, rediss://, amqp:// or amqps://")
+    public_url = r.read("PUBLIC_URL", addresses.http, "set the https:// address at which Alipay reaches this service")
     certificates = bool(values.get(PREFIX + "ALIPAY_APP_CERT_FILE"))
     optional = "name a readable PEM file, or leave it out"
     settings = Settings(
         database_url=_database_url(r),
         broker_url=broker_url,
         events_url=_events_url(r, broker_url),
-        redis_url=r.read("REDIS_URL", _REDIS, "set redis:// or rediss://, for carts and wake-ups"),
+        redis_url=r.read("REDIS_URL", addresses.redis, "set redis:// or rediss://, for carts and wake-ups"),
         jwt_secret=_jwt_secret(r),
         cors_origins=r.read(
-            "CORS_ORIGINS", _origins, "set origins like https://shop.example, separated by commas", ","
+            "CORS_ORIGINS", addresses.origins, "set origins like https://shop.example, separated by commas", ","
         ),
-        flower_basic_auth=values.get(PREFIX + "FLOWER_BASIC_AUTH", ""),
+        flower_basic_auth=r.read("FLOWER_BASIC_AUTH", _credentials, "set USER:PASSWORD, one of each", ""),
         metrics_token=values.get(PREFIX + "METRICS_TOKEN", ""),
         public_url=public_url,
-        shop_url=r.read("SHOP_URL", _HTTP, "set the shop's http(s):// address", public_url or "http:"),
+        shop_url=r.read(
+            "SHOP_URL", addresses.http, "set the shop's http(s):// address", public_url or "http://nowhere"
+        ),
         alipay_app_id=r.read("ALIPAY_APP_ID", _digits, "set the app id from Alipay's console"),
-        alipay_seller_id=r.read("ALIPAY_SELLER_ID", _digits, "set the merchant's PID (2088…) from Alipay's console"),
+        alipay_seller_id=r.read(
+            "ALIPAY_SELLER_ID", _seller, "set the merchant's PID from Alipay's console: 16 digits that begin with 2088"
+        ),
         alipay_gateway_url=r.read(
             "ALIPAY_GATEWAY_URL",
-            _gateway,
-            "set an https:// gateway.do address (http:// only on this machine)",
+            addresses.gateway,
+            "set an https:// address (http:// only on this machine)",
             "https://openapi.alipay.com/gateway.do",
         ),
         alipay_bill_domains=r.read(
             "ALIPAY_BILL_DOMAINS",
-            _domains,
+            addresses.domains,
             "set the domains that bills may come from, separated by commas",
             "alipay.com,alipayobjects.com,alipaydev.com",
         ),
@@ -243,7 +222,7 @@ def stored(data_dir: Path) -> dict[str, str]:
     """What `checkout up` wrote down for this data directory; nothing when it never ran here. Raises SettingsError."""
     file = data_dir / "environment.json"
     try:
-        values: dict[str, str] = json.loads(file.read_text())
+        values: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
