@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from api import counters
 from api.problems import Unauthorized
 from api.runtime import Runtime
-from checkout.alipay import gate
+from checkout.alipay import certificates, gate
 from checkout.audit import heartbeats
 from checkout.db import transaction
 
@@ -30,7 +30,7 @@ async def show(api: Runtime, req: Request, resp: Response) -> None:
     if not is_local and not (token and hmac.compare_digest(given.encode(), token.encode())):
         raise Unauthorized("metrics are for this machine or their own token")
     resp.content_type = CONTENT_TYPE_LATEST
-    shared = [await api.run(lambda: _alipay_calls(api)), await api.run(lambda: _loops(api))]
+    shared = [_certificates(api), await api.run(lambda: _alipay_calls(api)), await api.run(lambda: _loops(api))]
     resp.data = generate_latest(counters.registry) + b"".join(shared)
 
 
@@ -42,6 +42,17 @@ def _alipay_calls(api: Runtime) -> bytes:
         return b""
     lines = [f'{{method="{method}",result="{result}"}} {count}' for (method, result), count in sorted(counts.items())]
     return _text("checkout_alipay_calls_total", "counter", "Calls to Alipay by their result.", lines)
+
+
+def _certificates(api: Runtime) -> bytes:
+    """In key mode there are none."""
+    left = certificates.days_left(api.resources.alipay.keys)
+    lines = [f'{{certificate="{name}"}} {days}' for name, days in left.items()]
+    return (
+        _text("checkout_certificate_days_left", "gauge", "Until a certificate of ours is over.", lines)
+        if lines
+        else b""
+    )
 
 
 def _loops(api: Runtime) -> bytes:

@@ -30,10 +30,14 @@ ANSWER_SECONDS = 3
 _VERDICTS = (
     *("authentication failed", "no password supplied", "pg_hba.conf", "does not exist", "no such database"),
     *("no such user", "certificate", "SSL error", "does not support SSL", "unsupported startup parameter"),
-    *("could not translate host name", "permission denied", "invalid"),
+    *("could not translate host name", "permission denied", "invalid", "pooling mode"),
 )
 _PASSES = ("Temporary failure in name resolution", "unexpected eof", "SYSCALL")
-_POOLED = "SELECT pg_backend_pid()"
+_PID = sql("SELECT pg_backend_pid()")
+_POOLER = (
+    "a pooler there lends connections for less than a session: set pool_mode = session for this database in "
+    "PgBouncer, or name PostgreSQL itself"
+)
 
 
 class Fault(NamedTuple):
@@ -82,18 +86,18 @@ def _keys(settings: Settings) -> Iterator[Fault]:
 
 def _database(settings: Settings) -> Iterator[Fault]:
     name = "CHECKOUT_DATABASE_URL"
-    engine = db.connect(settings.database_url, size=2, statement_seconds=ANSWER_SECONDS)
+    engine = db.connect(settings.database_url, size=2, statement_seconds=ANSWER_SECONDS, by_index=False)
     try:
         if _is_pooled_by_transaction(engine):
-            cure = "set pool_mode = session for this database in PgBouncer, or name PostgreSQL itself"
-            yield Fault(f"{name} is wrong: a pooler there lends connections for a transaction only: {cure}", False)
+            yield Fault(f"{name} is wrong: {_POOLER}", may_pass=False)
     except SettingsError as error:
         yield Fault(f"{name} is wrong: {error}", may_pass=False)
     except DBAPIError as error:
         told = str(error.orig).strip()
         is_verdict = any(words in told for words in _VERDICTS) and not any(words in told for words in _PASSES)
         says = "is wrong" if is_verdict else "does not answer"
-        yield Fault(f"{name} {says}: {told.splitlines()[-1][:200] if told else type(error).__name__}", not is_verdict)
+        why = _POOLER if "pooling mode" in told else (told.splitlines() or [type(error).__name__])[0][:200]
+        yield Fault(f"{name} {says}: {why}", may_pass=not is_verdict)
     finally:
         engine.dispose()
 
@@ -104,7 +108,7 @@ def _is_pooled_by_transaction(engine: Engine) -> bool:
     A pooler hands the server's connection on between two transactions: to the second of ours, or in turn.
     """
     with engine.connect() as first, engine.connect() as second:
-        pids = [one.execute(sql(_POOLED)).scalar() for one in (first, second, first, second)]
+        pids = [one.execute(_PID).scalar() for one in (first, second, first, second)]
     return pids[0] == pids[1] or pids[:2] != pids[2:]
 
 

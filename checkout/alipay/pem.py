@@ -86,8 +86,8 @@ def _opened(setting: str, file: Path) -> bytes:
     content = file.read_bytes().strip()
     if not content:
         raise _fault(setting, file, "EMPTY")
-    if content[:1] == b"0" and b"\x82" in content[:3]:
-        return content  # DER has no text around it.
+    if content[:1] == b"0" and content[1:2] >= b"\x80":  # DER, a SEQUENCE of many bytes, has no text around it.
+        return content
     text = _text(content)
     bodies = (body for label, body in _BEGIN.findall(text) if label != "EC PARAMETERS")
     body = next(bodies, text)

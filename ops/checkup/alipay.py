@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from checkout.alipay import keys
+from checkout.alipay import certificates, keys
 from checkout.alipay.client import Refused, Unknown
+from checkout.alipay.keys import Keys
 from checkout.errors import SettingsError
 from checkout.resources import Resources
 from checkout.settings import Settings
@@ -26,20 +28,42 @@ _CURES = {
 }
 
 
-def key_pair(told: Settings) -> Diagnosis:
-    """Whether the files hold keys of the right kind, and ours signs what its public half verifies."""
+def identity(told: Settings) -> Iterator[Diagnosis]:
+    """Our keys and certificates, and whether Alipay knows us by them."""
     try:
-        ours = keys.load(told).private
+        own = keys.load(told)
     except SettingsError as error:
-        return Diagnosis("key pair", "fail", str(error))
-    signature = ours.sign(b"checkout", PKCS1v15(), SHA256())
-    ours.public_key().verify(signature, b"checkout", PKCS1v15(), SHA256())
-    if ours.key_size < FEWEST_BITS:
-        return Diagnosis("key pair", "warn", f"{ours.key_size} bits are few: make a pair of {FEWEST_BITS} for Alipay")
-    return Diagnosis("key pair", "ok", f"RSA of {ours.key_size} bits signs and verifies")
+        yield Diagnosis("key pair", "fail", str(error))
+        return
+    yield _key_pair(own)
+    if own.app_cert:
+        yield _certificates(own)
+    yield _reachability(told)
 
 
-def reachability(told: Settings) -> Diagnosis:
+def _key_pair(own: Keys) -> Diagnosis:
+    """Whether ours signs what its public half verifies."""
+    private, mode = own.private, "certificate mode" if own.app_cert else "key mode"
+    signature = private.sign(b"checkout", PKCS1v15(), SHA256())
+    private.public_key().verify(signature, b"checkout", PKCS1v15(), SHA256())
+    if private.key_size < FEWEST_BITS:
+        few = f"{private.key_size} bits are few: make a pair of {FEWEST_BITS} for Alipay"
+        return Diagnosis("key pair", "warn", f"{few} ({mode})")
+    return Diagnosis("key pair", "ok", f"{mode}: RSA of {private.key_size} bits signs and verifies")
+
+
+def _certificates(own: Keys) -> Diagnosis:
+    left = certificates.days_left(own)
+    seen = ", ".join(f"{name} {days} days" for name, days in left.items())
+    days = min(left.values())
+    if days < 0:
+        return Diagnosis("certificates", "fail", f"one is over ({seen}): get a new one from Alipay's console")
+    if days < certificates.WARN_DAYS:
+        return Diagnosis("certificates", "warn", f"one ends soon ({seen}): get a new one from Alipay's console")
+    return Diagnosis("certificates", "ok", f"they hold: {seen}")
+
+
+def _reachability(told: Settings) -> Diagnosis:
     """Asks for a trade that does not exist: the right answer proves address, app id, both keys and the clock."""
     with closing(Resources(told)) as resources:
         answer = resources.alipay.query(NO_SUCH_TRADE)

@@ -84,9 +84,9 @@ def _loops(connection: Connection) -> Diagnosis:
     return Diagnosis("loops", "ok", "each makes its rounds")
 
 
-def carts(told: Settings) -> Diagnosis:
+def carts(told: Settings) -> Iterator[Diagnosis]:
     """The Redis of carts and wake-ups."""
-    return _redis("carts", told.redis_url, "buyers lose their carts")
+    yield _redis("carts", told.redis_url, "buyers lose their carts")
 
 
 def brokers(told: Settings) -> Iterator[Diagnosis]:

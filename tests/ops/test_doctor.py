@@ -126,10 +126,10 @@ def test_a_redis_that_forgets_or_evicts(settings: Settings, broker: Valkey) -> N
     with Redis.from_url(broker.url(0)) as redis:
         try:
             redis.config_set("appendonly", "no")
-            assert stores.carts(settings).state == "warn"
+            assert next(stores.carts(settings)).state == "warn"
             redis.config_set("maxmemory", "1gb")
             redis.config_set("maxmemory-policy", "allkeys-lru")
-            assert stores.carts(settings).detail.endswith("set maxmemory-policy noeviction")
+            assert next(stores.carts(settings)).detail.endswith("set maxmemory-policy noeviction")
         finally:
             redis.config_set("maxmemory", "0")
             redis.config_set("maxmemory-policy", "noeviction")
@@ -151,7 +151,7 @@ def test_our_own_key_instead_of_alipays(environment: dict[str, str], foreign_key
         "CHECKOUT_ALIPAY_PRIVATE_KEY_FILE": str(foreign_key / "private.pem"),
         "CHECKOUT_ALIPAY_PUBLIC_KEY_FILE": str(foreign_key / "public.pem"),
     }
-    found = alipay.key_pair(parse(environment | mixed_up))
+    found = next(alipay.identity(parse(environment | mixed_up)))
     assert (found.state, "take Alipay's from the console" in found.detail) == ("fail", True)
 
 
@@ -168,5 +168,5 @@ def test_what_alipay_does_not_like(
     reached: dict[str, str], foreign_key: Path, setting: str, value: str, cure: str
 ) -> None:
     told = str(foreign_key / value) if value.endswith(".pem") else value
-    found = alipay.reachability(parse(reached | {f"CHECKOUT_{setting}": told}))
+    found = list(alipay.identity(parse(reached | {f"CHECKOUT_{setting}": told})))[-1]
     assert (found.state, cure in found.detail) == ("fail", True), found.detail

@@ -17,10 +17,10 @@ from sandbox import postgres
 TEMPLATE = "template_checkout"
 
 OWN, OTHER = "own", "other"
-_OTHER_URL = os.environ.get("CHECKOUT_TEST_POSTGRES_URL", "")
+OTHER_URL = os.environ.get("CHECKOUT_TEST_POSTGRES_URL", "")
 # For modules whose statements must hold on the oldest version as well as on the one that we bring along.
 on_each_version = pytest.mark.on_each_version
-_SKIP = pytest.mark.skipif(not _OTHER_URL, reason="CHECKOUT_TEST_POSTGRES_URL names no PostgreSQL of another version")
+_SKIP = pytest.mark.skipif(not OTHER_URL, reason="CHECKOUT_TEST_POSTGRES_URL names no PostgreSQL of another version")
 SERVERS = [OWN, pytest.param(OTHER, marks=_SKIP)]
 
 
@@ -34,7 +34,7 @@ class Other:
     """The PostgreSQL that CHECKOUT_TEST_POSTGRES_URL names; a prefix tells our databases there apart."""
 
     def __init__(self) -> None:
-        self._address = urlsplit(_OTHER_URL)._replace(scheme="postgresql+psycopg2")
+        self._address = urlsplit(OTHER_URL)._replace(scheme="postgresql+psycopg2")
         self._prefix = f"checkout_{os.getpid()}_"
 
     def url(self, database: str = "postgres") -> str:
