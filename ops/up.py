@@ -158,6 +158,7 @@ def start_stack(
     flower_port: int,
     alipay_port: int,
     environ: Mapping[str, str],
+    host: str = "127.0.0.1",
     pay_window: str = "30m",
     time_scale: float = 1.0,
 ) -> Iterator[RunningStack]:
@@ -167,7 +168,7 @@ def start_stack(
     """
     data_dir = data_dir.absolute()
     options = {"--data-dir": data_dir, "--port": port, "--flower-port": flower_port, "--alipay-port": alipay_port}
-    options |= {"--pay-window": pay_window, "--time-scale": f"{time_scale:g}"}
+    options |= {"--host": host, "--pay-window": pay_window, "--time-scale": f"{time_scale:g}"}
     arguments = [f"{name}={value}" for name, value in options.items()]
     command = [sys.executable, "-P", "-m", "ops.main", "up", *arguments]
     child = process.start(

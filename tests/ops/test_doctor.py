@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.x509.oid import NameOID
 from redis import Redis
 
+import ops.doctor
 from checkout.db import Engine, transaction
 from checkout.settings import Settings, parse
 from ops.checkup import Diagnosis, alipay, stores
 from ops.checkup.workers import workers
-from sandbox.alipay.keys import Keys
+from ops.doctor import Checkup
+from sandbox.alipay.keys import Keys, load_private
 from sandbox.valkey import Valkey
 from tests.gateway.process import LocalAlipay
+from tests.shared.client import serving
 from tests.shared.command import Command, in_a_process
 from tests.shared.databases import Server, create, drop
 from tests.shared.factories import a_sku
@@ -153,6 +163,83 @@ def test_our_own_key_instead_of_alipays(environment: dict[str, str], foreign_key
     }
     found = next(alipay.identity(parse(environment | mixed_up)))
     assert (found.state, "take Alipay's from the console" in found.detail) == ("fail", True)
+
+
+@pytest.fixture
+def certified(environment: dict[str, str], alipay_sides: Keys, tmp_path: Path) -> Callable[[int], dict[str, str]]:
+    """A shop in certificate mode, whose own certificate holds for so many days."""
+
+    def environment_of(days: int) -> dict[str, str]:
+        now = datetime.now(UTC)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "the shop")])
+        key = load_private(alipay_sides.app_private_key_file)
+        builder = x509.CertificateBuilder(name, name, key.public_key(), 1)
+        builder = builder.not_valid_before(now - timedelta(days=90)).not_valid_after(
+            now + timedelta(days=days, hours=1)
+        )
+        own = tmp_path / "own.crt"
+        own.write_bytes(builder.sign(key, SHA256()).public_bytes(Encoding.PEM))
+        files = {
+            "APP_CERT": own,
+            "CERT": alipay_sides.alipay_cert_file,
+            "ROOT_CERT": alipay_sides.alipay_root_cert_file,
+        }
+        return environment | {f"CHECKOUT_ALIPAY_{name}_FILE": str(file) for name, file in files.items()}
+
+    return environment_of
+
+
+@pytest.mark.parametrize(("days", "state"), [(-2, "fail"), (29, "warn"), (31, "ok")])
+def test_a_certificate_that_ends(certified: Callable[[int], dict[str, str]], days: int, state: str) -> None:
+    pair, certificates, *_ = alipay.identity(parse(certified(days)))
+    assert pair.detail.startswith("certificate mode: ")
+    assert (certificates.name, certificates.state) == ("certificates", state)
+    assert f"app {days} days" in certificates.detail
+
+
+def test_the_metrics_tell_the_days_that_are_left(certified: Callable[[int], dict[str, str]], in_process: None) -> None:
+    del in_process  # Its process has a shop's environment.
+    with serving(parse(certified(12))) as client:
+        told = client.get("/metrics", user=None).text
+    assert 'checkout_certificate_days_left{certificate="app"} 12' in told
+
+
+def test_key_mode_is_told_from_certificate_mode(environment: dict[str, str]) -> None:
+    assert next(alipay.identity(parse(environment))).detail.startswith("key mode: ")
+
+
+def test_what_hangs_holds_up_neither_the_others_nor_the_end(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """As a RabbitMQ with a memory alarm does, which takes what is published and answers nothing."""
+    hangs = threading.Event()
+
+    def broker(_told: Settings) -> Iterator[Diagnosis]:
+        yield Diagnosis("broker", "ok", "it is there")
+        hangs.wait()
+
+    monkeypatch.setattr(ops.doctor, "LONGEST_SECONDS", 0.1)
+    end = time.monotonic() + 0.1
+    found = list(Checkup(broker, settings).until(end))
+    assert [(one.name, one.state) for one in found] == [("broker", "ok"), ("broker", "fail")]
+    assert "memory or disk alarm" in found[1].detail
+    assert [one.state for one in Checkup(stores.carts, settings).until(time.monotonic() + 60)] == ["ok"]
+    hangs.set()
+
+
+def test_the_doctors_process_ends_although_a_part_hangs(environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        hanging = {
+            "CHECKOUT_DATABASE_URL": f"postgresql+psycopg2://a@{address}/b",
+            "CHECKOUT_REDIS_URL": f"redis://{address}/0",
+            "CHECKOUT_BROKER_URL": f"amqp://a:b@{address}//",
+            "CHECKOUT_ALIPAY_GATEWAY_URL": f"http://{address}/gateway.do",
+        }
+        done = in_a_process("doctor", environment=environment | hanging)
+    failed = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("fail")}
+    assert failed >= {"database", "carts", "broker"}
+    assert done.returncode == 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.x509.oid import NameOID
 from redis import Redis
 
 from checkout.alipay import certificates, notify
@@ -19,6 +22,7 @@ from checkout.alipay.certificates import Trust, Untrusted
 from checkout.alipay.client import Alipay, Done, Refused
 from checkout.orders.ledger import Payment
 from checkout.settings import Settings
+from checkout.settings.addresses import is_sandbox
 from sandbox.alipay.keys import Keys, load_private
 from tests.gateway.merchant import Listener, listening
 from tests.gateway.process import LocalAlipay
@@ -139,12 +143,20 @@ def test_a_rotation_does_not_touch_key_mode(certified_alipay: LocalAlipay, setti
     certified_alipay.switch(mode="certificate")
 
 
-def issue(subject: x509.Name, issuer: Signing, *, is_authority: bool = False, days: int = 30) -> Signing:
-    """A certificate that nobody at Alipay has made."""
-    key, now = rsa.generate_private_key(65537, 2048), datetime.now(UTC)
+def issue(
+    subject: x509.Name,
+    issuer: Signing,
+    *,
+    is_authority: bool | None = False,
+    days: int = 30,
+    key: rsa.RSAPrivateKey | None = None,
+) -> Signing:
+    """A certificate that nobody at Alipay has made; `is_authority` None: it does not say."""
+    key, now = key or rsa.generate_private_key(65537, 2048), datetime.now(UTC)
     builder = x509.CertificateBuilder(issuer[0].subject, subject, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now - timedelta(days=60)).not_valid_after(now + timedelta(days=days))
-    builder = builder.add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+    if is_authority is not None:
+        builder = builder.add_extension(x509.BasicConstraints(is_authority, None), critical=True)
     return builder.sign(issuer[1], hashes.SHA256()), key
 
 
@@ -183,6 +195,65 @@ def test_only_what_chains_to_the_root_and_is_issued_to_alipay_is_believed(alipay
     assert not admits(trust, pem(over), over)
     assert not admits(trust, pem(own), foreign)
     assert not admits(trust, b"-----BEGIN CERTIFICATE-----\nnoise\n-----END CERTIFICATE-----", foreign)
+
+
+def name_of(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def test_alipay_may_change_its_companys_name_and_keeps_its_account(alipay: Alipay, root: Signing) -> None:
+    renamed, _ = issue(name_of("支付宝支付科技有限公司-2088000000000000"), root)
+    another, _ = issue(name_of("支付宝支付科技有限公司-2088000000000001"), root)
+    hidden, _ = issue(name_of("2088000000000000-支付宝支付科技有限公司"), root)
+    assert admits(alipay.trust, pem(renamed), renamed)
+    assert not admits(alipay.trust, pem(another), another)
+    assert not admits(alipay.trust, pem(hidden), hidden)
+
+
+def test_a_merchants_certificate_does_not_speak_for_alipay(
+    alipay: Alipay, certified: Settings, redis: Redis, root: Signing
+) -> None:
+    """Neither our own, by its name or its key, nor another's, who has one of the same authority."""
+    app, key = alipay.keys.app_cert, alipay.keys.private
+    assert app
+    account = "-2088000000000000"
+    named, _ = issue(app.subject, root)
+    keyed, _ = issue(name_of(f"Alipay{account}"), (root[0], root[1]), key=key)
+    other, _ = issue(name_of("2088555555555555-2021000000000001"), root)
+    for one in (app, named, keyed, other):
+        assert not admits(alipay.trust, pem(one), one)
+    # A merchant that is named as Alipay is: only that it is ours speaks against it.
+    ours, _ = issue(name_of(f"Shop{account}"), root, key=key)
+    keys = replace(alipay.keys, app_cert=ours)
+    assert not admits(Trust(keys, redis), pem(ours), ours)
+    assert certified.alipay_app_cert_file
+
+
+def test_one_that_was_learnt_is_not_believed_after_its_end(
+    alipay: Alipay, root: Signing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert alipay.keys.alipay_cert
+    learnt, key = issue(alipay.keys.alipay_cert.subject, root)
+    signature = base64.b64encode(key.sign(b"x", PKCS1v15(), hashes.SHA256())).decode()
+    serial = our_keys.serial(learnt)
+    assert admits(alipay.trust, pem(learnt), learnt)
+    assert alipay.trust.verifies(b"x", signature, serial)
+    known = alipay.trust._learnt[serial]
+    monkeypatch.setitem(alipay.trust._learnt, serial, known._replace(until=datetime.now(UTC) - timedelta(seconds=1)))
+    assert not alipay.trust.verifies(b"x", signature, serial)
+    assert not alipay.trust.verifies(b"x", signature)
+
+
+def test_an_authority_that_does_not_say_so_is_the_sandboxs_alone(alipay: Alipay, root: Signing, redis: Redis) -> None:
+    """Alipay's sandbox has one, and its time is over."""
+    assert alipay.keys.alipay_cert
+    between = issue(x509.Name([]), root, is_authority=None, days=-1)
+    one, _ = issue(alipay.keys.alipay_cert.subject, between)
+    assert not admits(alipay.trust, pem(one, between[0]), one)
+    assert admits(Trust(alipay.keys, redis, is_sandbox=True), pem(one, between[0]), one)
+    assert is_sandbox("https://openapi-sandbox.dl.alipaydev.com/gateway.do")
+    assert not is_sandbox("https://openapi.alipay.com/gateway.do")
+    assert not is_sandbox("https://notalipaydev.com/gateway.do")
 
 
 def test_an_authority_between_root_and_certificate_may_come_along(alipay: Alipay, root: Signing) -> None:
