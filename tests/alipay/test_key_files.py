@@ -24,6 +24,7 @@ from checkout import settings
 from checkout.alipay import keys, pem
 from checkout.errors import SettingsError
 from sandbox.alipay.keys import Keys
+from tests.shared.client import serving
 from tests.shared.processes import process
 
 KEY = rsa.generate_private_key(65537, 2048)
@@ -215,3 +216,16 @@ def test_nothing_starts_with_a_key_that_cannot_be_used(
     with process(*command, environment=wrong, log=log) as started:
         assert started.wait(60) != 0
     assert "app.pem is protected by a password: take that off" in log.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_key_that_was_spoilt_later_is_nobodys_to_read_about(environment: dict[str, str], tmp_path: Path) -> None:
+    """Whoever sends a notify is anonymous: neither a file's name nor a parser's words are for him."""
+    file = tmp_path / "app.pem"
+    file.write_bytes(b"spoilt")
+    with serving(settings.parse(environment | {"CHECKOUT_ALIPAY_PRIVATE_KEY_FILE": str(file)})) as client:
+        answer = client.post("/v1/alipay/notify", body=b"out_trade_no=1&sign=x", user=None)
+        came_back = client.get("/v1/alipay/return", params={"out_trade_no": "1", "sign": "x"}, user=None)
+    assert answer.text == "failure"
+    assert came_back.status_code == 500
+    assert "app.pem" not in came_back.text
