@@ -31,6 +31,7 @@ SOCKET_SECONDS = 5
 # Below half of the relay's lease, so that it is renewed in time.
 CONFIRM_SECONDS = 5.0
 RENEW_SECONDS = 5.0
+CONTENT_TYPE = "application/cloudevents+json"  # Structured mode, by which CloudEvents' own SDKs know it.
 TEMPORARY = "tail."
 TEMPORARY_QUEUE_SECONDS = 60
 TEMPORARY_QUEUE_EVENTS = 10_000
@@ -178,7 +179,7 @@ def _send(producer: Any, event: Logged, to: str, queue: str | None = None) -> No
         msgspec.json.encode(event.cloud_event()),
         exchange=to,
         routing_key=event.topic if queue is None else queue,
-        content_type="application/json",
+        content_type=CONTENT_TYPE,
         content_encoding="utf-8",
         delivery_mode=2,
         retry=False,

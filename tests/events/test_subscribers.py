@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+import msgspec
 import pytest
 from redis import Redis
 
@@ -63,6 +64,17 @@ def test_a_durable_queue_keeps_what_was_published_while_nobody_read(url: str) ->
     assert [event["sequence"] for event in found] == list(range(1, 51))
     assert found[0]["type"] == "checkout.order.placed"
     assert found[0]["data"] == {"order_id": "7"}
+
+
+def test_an_event_leaves_as_what_it_is(url: str) -> None:
+    """CloudEvents' own SDK refuses `application/json`, where structured mode cannot be told from binary."""
+    bus.declare(url, "warehouse", ["#"])
+    publish(url, an_event(1))
+    with bus.connect(url) as connection, closed(connection.SimpleQueue("warehouse")) as queue:
+        message = queue.get(timeout=LONGEST_SECONDS)
+        message.ack()
+    assert message.content_type == "application/cloudevents+json"
+    assert msgspec.json.decode(message.body or "")["specversion"] == "1.0"
 
 
 def test_patterns_bind_what_they_match(url: str) -> None:
