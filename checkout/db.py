@@ -115,6 +115,7 @@ def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECON
         pool_timeout=CONNECT_SECONDS,
         pool_use_lifo=True,
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # They are names, phones and addresses, and errors are logged.
         connect_args={
             "application_name": "checkout",
             "client_encoding": "utf8",
@@ -124,6 +125,7 @@ def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECON
         },
     )
     event.listen(engine, "handle_error", _leave_what_is_stale)
+    event.listen(engine, "handle_error", _hide_values)
     event.listen(engine, "reset", _leave_what_is_open)
     event.listen(engine, "connect", _refuse_what_cannot_serve)
     event.listen(engine, "connect", _begin(values, statement_seconds + SILENCE_SECONDS - STATEMENT_SECONDS))
@@ -174,6 +176,20 @@ def _look_at_what_sat_idle(raw: Any, record: ConnectionPoolEntry, _: object) -> 
 def _leave_what_is_stale(context: ExceptionContext) -> None:
     if sqlstate(context.original_exception) in statements.STALE:
         context.is_disconnect = True
+
+
+def _hide_values(context: ExceptionContext) -> None:
+    """PostgreSQL quotes the statement, the row and the value that it refuses: names, phones and addresses."""
+    error = context.original_exception
+    if not sqlstate(error):
+        return  # Of a connection, which may have several reasons, a line each.
+    first_line = (str(error).splitlines() or [""])[0]
+    # Of a value that does not fit (22) the line itself has it, after a colon.
+    said = first_line.partition(': "')[0] if sqlstate(error).startswith("22") else first_line
+    error.args = (said,)
+    if context.sqlalchemy_exception is not None:
+        name = f"({type(error).__module__}.{type(error).__name__})"
+        context.sqlalchemy_exception.args = (f"{name} {said}",)
 
 
 def _leave_what_is_open(raw: Any, record: ConnectionPoolEntry, _: object) -> None:

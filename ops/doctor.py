@@ -16,7 +16,7 @@ from checkout.errors import SettingsError
 from checkout.settings import Settings
 from ops.checkup import Diagnosis, alipay, stores
 from ops.checkup.workers import workers
-from ops.shell import data_dir_option, json_option, print_json, reason
+from ops.shell import data_dir_option, json_option, print_json, reason, visible
 
 # With what Python needs to start it ends within ten, whatever hangs.
 LONGEST_SECONDS = 8.5
@@ -31,7 +31,7 @@ def doctor(data_dir: Path, as_json: bool) -> None:
     for diagnosis in _examine(data_dir):
         found.append(diagnosis)
         if not as_json:
-            click.echo(f"{diagnosis.state:5} {diagnosis.name:14} {diagnosis.detail}")
+            click.echo(f"{diagnosis.state:5} {diagnosis.name:14} {visible(diagnosis.detail)}")
     is_well = all(diagnosis.state != "fail" for diagnosis in found)
     if as_json:
         print_json({"ok": is_well, "checks": [diagnosis._asdict() for diagnosis in found]})

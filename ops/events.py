@@ -16,7 +16,7 @@ import msgspec
 
 from checkout.db import transaction
 from checkout.events import bus, log
-from ops.shell import data_dir_option, database, shop
+from ops.shell import data_dir_option, database, shop, visible
 
 AT_ONCE = 500
 
@@ -64,7 +64,7 @@ def drop(name: str, data_dir: Path) -> None:
 
 def _print(told: Iterable[dict[str, Any]]) -> None:
     for event in told:
-        click.echo(msgspec.json.encode(event))  # Which flushes, too.
+        click.echo(visible(msgspec.json.encode(event).decode()).encode())  # Which flushes, too.
 
 
 @contextlib.contextmanager

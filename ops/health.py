@@ -11,7 +11,7 @@ import click
 from checkout import db, schema, settings
 from checkout.audit import invariants as auditing
 from checkout.db import reading, transaction
-from ops.shell import data_dir_option, database, json_option, print_json
+from ops.shell import data_dir_option, database, json_option, print_json, visible
 
 AUDIT_STATEMENT_SECONDS = 600
 
@@ -58,5 +58,5 @@ def audit(data_dir: Path, since: datetime | None, as_json: bool) -> None:
         print_json({"ok": is_whole, "checks": [finding._asdict() for finding in findings]})
     else:
         for finding in findings:
-            click.echo(f"{'ok' if finding.ok else 'breach':7} {finding.name:35} {finding.detail}")
+            click.echo(f"{'ok' if finding.ok else 'breach':7} {finding.name:35} {visible(finding.detail)}")
     sys.exit(0 if is_whole else 1)

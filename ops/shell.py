@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ data_dir_option = click.option(
     show_default=True,
     help="Where `checkout up` keeps its addresses and secrets; CHECKOUT_* in the environment wins.",
 )
+_STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 ORDER_ID = click.IntRange(1, 2**63 - 1)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
@@ -51,7 +53,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except EXPECTED as error:
-            raise click.ClickException(reason(error)) from error
+            raise click.ClickException("\n".join(map(visible, reason(error).split("\n")))) from error
 
 
 def reason(error: Exception) -> str:
@@ -118,9 +120,19 @@ def wake(resources: Resources, versions: Sequence[tuple[int, int]]) -> None:
     waking.wake(resources.redis, versions)
 
 
+def visible(text: str) -> str:
+    """What buyers and Alipay wrote must not steer the operator's terminal: it is escaped as JSON does it."""
+    return "".join(_escaped(one) if unicodedata.category(one) in _STEERING else one for one in text)
+
+
+def _escaped(one: str) -> str:
+    return f"\\u{ord(one):04x}" if ord(one) <= 0xFFFF else json.dumps(one)[1:-1]
+
+
 def print_json(answer: Any) -> None:
     """Indented for the eye, UTF-8 whatever the locale is; msgspec's structs are what the API sends."""
-    click.echo(json.dumps(msgspec.to_builtins(answer), ensure_ascii=False, indent=2).encode())
+    lines = json.dumps(msgspec.to_builtins(answer), ensure_ascii=False, indent=2).split("\n")
+    click.echo("\n".join(map(visible, lines)).encode())
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -137,6 +149,4 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 
 def _cell(value: object) -> str:
-    # What buyers and Alipay wrote must not steer the operator's terminal.
-    text = "" if value is None else str(value)
-    return "".join(character if character.isprintable() else " " for character in text)
+    return "" if value is None else visible(str(value))

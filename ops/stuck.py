@@ -10,7 +10,7 @@ from checkout import clock
 from checkout.audit import stuck as waiting
 from checkout.audit.stuck import PAGE, Matter
 from checkout.db import reading, transaction
-from ops.shell import data_dir_option, database, json_option, print_json, print_table
+from ops.shell import data_dir_option, database, json_option, print_json, print_table, visible
 
 
 @click.group(invoke_without_command=True)
@@ -53,4 +53,4 @@ def resolve(kind: str, subject: str, note: str, data_dir: Path) -> None:
         raise click.BadParameter("say how it was settled", param_hint="--note")
     with database(data_dir) as engine, transaction(engine) as connection:
         waiting.resolve(connection, kind, subject, note)
-    click.echo(f"{kind} {subject} is settled")
+    click.echo(visible(f"{kind} {subject} is settled"))
