@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import math
 import time
 from hashlib import blake2b
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from api.problems import Forbidden, Unauthorized
 
 LARGEST_USER_ID = 2**63 - 1
 MOST_CACHED = 20_000
+LONGEST_HEADER = 8192
 STREAM_SECONDS = 600
 REMEMBERED_SECONDS = 3600
 
@@ -32,21 +34,24 @@ class Tokens:
     def __init__(self, secret: str) -> None:
         self._secret = secret
         self._stream_key = blake2b(secret.encode(), digest_size=32, person=b"stream").digest()
-        self._held: dict[str, tuple[Caller, float]] = {}
+        self._held: dict[bytes, tuple[Caller, float]] = {}
 
     def caller(self, req: Request) -> Caller:
         """Raises Unauthorized."""
         header = req.get_header("Authorization") or ""
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        scheme, _, token = header[:LONGEST_HEADER].partition(" ")
+        token = token.strip(" ")
+        if scheme.lower() != "bearer" or not token or len(header) > LONGEST_HEADER:
             raise Unauthorized("a bearer token is needed")
-        held = self._held.get(token)
+        # By a digest of what is checked: the header itself may be long, and the same token stand in it in many ways.
+        mark = blake2b(token.encode(), digest_size=16).digest()
+        held = self._held.get(mark)
         if held is not None and held[1] > time.time():
             return held[0]
-        caller, expires = self._check(token.strip())
+        caller, expires = self._check(token)
         if len(self._held) >= MOST_CACHED:
             self._held.clear()
-        self._held[token] = (caller, expires)
+        self._held[mark] = (caller, expires)
         return caller
 
     def operator(self, req: Request) -> Caller:
@@ -64,8 +69,8 @@ class Tokens:
         subject = claims.sub
         if not (subject.isascii() and subject.isdigit() and len(subject) < 20 and int(subject) <= LARGEST_USER_ID):
             raise Unauthorized("the token's sub is no user id")
-        expires = claims.exp if claims.exp is not None else time.time() + REMEMBERED_SECONDS
-        return Caller(int(subject), "operator" in claims.scope.split()), expires
+        expires = min(claims.exp or math.inf, time.time() + REMEMBERED_SECONDS)
+        return Caller(int(subject), "operator" in claims.scope.split(" ")), expires  # RFC 6749, 3.3: ASCII blanks.
 
     def stream_token(self, order_id: int) -> str:
         """Lets a browser's EventSource, which sends no header, follow one order for a while."""

@@ -54,7 +54,7 @@ async def _answer_accepted(api: Runtime, resp: Response, request: acceptance.Req
         reading.answer(resp, _body(api, view), 202)
         return
     resp.set_header("ETag", '"1"')
-    url = _events_url(api, accepted.order_id)
+    url = _fresh_url(api, accepted.order_id)
     at = clock.rfc3339(accepted.accepted_at)
     reading.answer(resp, answers.accepted_body(accepted.order_id, request, at, url), 202)
 
@@ -108,7 +108,9 @@ async def follow(api: Runtime, req: Request, resp: Response, order_id: str) -> N
     known = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else 0
     resp.set_header("Cache-Control", "no-store")
     resp.set_header("X-Accel-Buffering", "no")  # Or nginx would hold the events back.
-    resp.sse = _stream(api, number, known)
+    # A stream does not renew its own token: whoever got hold of one address would read names and phones for good.
+    given = req.get_param("token")
+    resp.sse = _stream(api, number, known, _events_url(number, given) if given else _fresh_url(api, number))
 
 
 def _stream_owner(api: Runtime, req: Request, order_id: int) -> int | None:
@@ -121,20 +123,20 @@ def _stream_owner(api: Runtime, req: Request, order_id: int) -> int | None:
     return None if caller.is_operator else caller.user_id
 
 
-async def _stream(api: Runtime, order_id: int, known: int) -> AsyncIterator[SSEvent | None]:
+async def _stream(api: Runtime, order_id: int, known: int, url: str) -> AsyncIterator[SSEvent | None]:
     end = time.monotonic() + STREAM_SECONDS
     with api.waiters.of(order_id) as waiter:
         while time.monotonic() < end:
             view = await _read(api, order_id, None)
             if view.version > known:
-                yield _event(api, view)
+                yield _event(view, url)
             known = max(known, view.version)
             while time.monotonic() < end and not await waiter.newer(view.version, PING_SECONDS):
                 yield SSEvent(comment="still here")
 
 
-def _event(api: Runtime, view: View) -> SSEvent:
-    return SSEvent(data=msgspec.json.encode(_body(api, view)), event_id=str(view.version), retry=1000)
+def _event(view: View, url: str) -> SSEvent:
+    return SSEvent(data=msgspec.json.encode(answers.order_body(view, url)), event_id=str(view.version), retry=1000)
 
 
 async def list_own(api: Runtime, req: Request, resp: Response) -> None:
@@ -198,9 +200,13 @@ def _etag(view: View) -> str:
     return f'"{view.version}"'
 
 
-def _events_url(api: Runtime, order_id: int) -> str:
-    return f"/v1/orders/{order_id}/events?token={api.tokens.stream_token(order_id)}"
+def _events_url(order_id: int, token: str) -> str:
+    return f"/v1/orders/{order_id}/events?token={token}"
+
+
+def _fresh_url(api: Runtime, order_id: int) -> str:
+    return _events_url(order_id, api.tokens.stream_token(order_id))
 
 
 def _body(api: Runtime, view: View) -> OrderBody:
-    return answers.order_body(view, _events_url(api, view.id))
+    return answers.order_body(view, _fresh_url(api, view.id))

@@ -10,6 +10,7 @@ import jwt
 import pytest
 
 from api import auth, jws
+from api.problems import Unauthorized
 from checkout.db import Engine
 from tests.conftest import SECRET
 from tests.shared.client import Client, problem
@@ -23,6 +24,35 @@ CLAIMS: dict[str, Any] = {"sub": "1", "exp": NOW + 24 * HOUR}
 
 def bearer(claims: dict[str, Any], secret: str = SECRET, algorithm: str | None = "HS256") -> dict[str, str]:
     return {"Authorization": "Bearer " + jwt.encode(claims, secret, algorithm=algorithm)}
+
+
+def test_one_token_is_remembered_once_however_it_is_written() -> None:
+    tokens, [(_, value)] = auth.Tokens(SECRET), bearer(CLAIMS).items()
+    _, _, token = value.partition(" ")
+    for blanks in range(300):
+        assert tokens.caller(asking(f"Bearer {' ' * blanks}{token}{' ' * blanks}")).user_id == 1
+    assert len(tokens._held) == 1
+    assert all(len(mark) == 16 for mark in tokens._held)
+
+
+def test_a_header_longer_than_any_token_is_not_looked_at() -> None:
+    tokens, [(_, value)] = auth.Tokens(SECRET), bearer(CLAIMS).items()
+    with pytest.raises(Unauthorized):
+        tokens.caller(asking(value + " " * auth.LONGEST_HEADER))
+    assert tokens._held == {}
+
+
+@pytest.mark.parametrize(
+    ("scope", "is_operator"), [("a operator", True), ("a\u2003operator", False), ("a\toperator", False)]
+)
+def test_scopes_are_parted_by_ascii_blanks(scope: str, is_operator: bool) -> None:
+    [(_, value)] = bearer(CLAIMS | {"scope": scope}).items()
+    assert auth.Tokens(SECRET).caller(asking(value)).is_operator == is_operator
+
+
+def asking(authorization: str) -> Any:
+    """A request with that header."""
+    return SimpleNamespace(get_header=lambda name: authorization if name == "Authorization" else None)
 
 
 @pytest.mark.parametrize(
