@@ -9,7 +9,7 @@ from redis import Redis
 
 from checkout.db import Engine, sql, transaction
 from checkout.orders import cart
-from checkout.orders.cart import CartItem
+from checkout.orders.cart import CartItem, Clearing
 from tests.shared.client import Client, an_order_body, problem
 from tests.shared.factories import a_sku, order, place_all, rows
 
@@ -64,6 +64,46 @@ def test_noise_of_other_programs_is_left_out(client: Client, redis: Redis, noise
     assert [item["sku_id"] for item in client.get("/v1/cart").json["items"]] == ["y"]
 
 
+@pytest.mark.parametrize("key", [b"\x00", b"a\x00b", b"\xff\xfe", b"", b"x" * 65, "茶".encode()])
+def test_what_is_no_sku_is_left_out(client: Client, redis: Redis, key: bytes) -> None:
+    redis.hset("cart_1", mapping={key: 1, "a": 2})
+    redis.sadd("cart_selected_1", key, "a")
+    assert [item["sku_id"] for item in client.get("/v1/cart").json["items"]] == ["a"]
+
+
+def test_a_spoilt_cart_is_its_owners_affair_alone(client: Client, redis: Redis, engine: Engine) -> None:
+    """Orders from carts are stored together, whoever's they are."""
+    a_sku(engine, stock=100)
+    for user in range(1, 9):
+        cart.put(redis, user, CartItem("1", 1, True))
+    redis.hset("cart_1", mapping={b"\x00": 1, "9" * 5000: 1})
+    redis.hset("cart_2", "2", "9" * 5000)
+    redis.delete("cart_3", "cart_selected_4")
+    redis.set("cart_3", "a text")
+    redis.lpush("cart_selected_4", "1")
+    calls = [
+        client.call("POST", "/v1/orders", user=user, json=FROM_CART, headers={"Idempotency-Key": "k"})
+        for user in range(1, 9)
+    ]
+    answers = client.together(calls)
+    assert [answer.status_code for answer in answers] == [202, 202, 422, 422, 202, 202, 202, 202]
+
+
+def test_a_cart_ends_after_thirty_days(client: Client, redis: Redis) -> None:
+    client.put("/v1/cart/items/a", json={"quantity": 2})
+    assert cart.CART_SECONDS - 60 < redis.ttl("cart_1") <= cart.CART_SECONDS
+    assert cart.CART_SECONDS - 60 < redis.ttl("cart_selected_1") <= cart.CART_SECONDS
+
+
+def test_a_new_database_on_an_old_redis_does_not_find_its_marks(redis: Redis) -> None:
+    for since in (1, 2):
+        cart.put(redis, 1, CartItem("1", 5, True))
+        cart.clear(redis, Clearing(7, 1, since, ["1"], [2]))
+        assert redis.hget("cart_1", "1") == b"3"
+    cart.clear(redis, Clearing(7, 1, 2, ["1"], [2]))
+    assert redis.hget("cart_1", "1") == b"3"
+
+
 def test_an_order_takes_what_is_selected(client: Client, redis: Redis, engine: Engine) -> None:
     cart.put(redis, 1, CartItem("a", 2, True))
     cart.put(redis, 1, CartItem("b", 1, False))
@@ -114,6 +154,24 @@ def test_clearing_twice_takes_nothing_twice(client: Client, redis: Redis, engine
         for clearing in clearings:
             cart.clear(redis, clearing)
     assert cart.read(redis, 1) == [CartItem("1", 8, True)]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_cart_that_was_spoilt_meanwhile_holds_up_no_other(client: Client, redis: Redis, engine: Engine) -> None:
+    a_sku(engine)
+    for user in (1, 2, 3, 4):
+        cart.put(redis, user, CartItem("1", 1, True))
+    ids = [int(client.order("k", FROM_CART, user=user).json["id"]) for user in (1, 2, 3, 4)]
+    redis.delete("cart_1", "cart_selected_2")
+    redis.set("cart_1", "a text")
+    redis.lpush("cart_selected_2", "1")
+    redis.hset("cart_3", "1", "noise")
+    place_all(engine, ids)
+    from tasks.place import clear_carts
+
+    clear_carts(ids, 60)
+    assert rows(engine, "cart_clearings") == []
+    assert (redis.get("cart_1"), redis.exists("cart_2", "cart_3", "cart_4")) == (b"a text", 0)
 
 
 @pytest.mark.usefixtures("worker")
