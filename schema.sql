@@ -53,7 +53,7 @@ CREATE TABLE stock_adjustments (
 -- Exact caps come from a locked row per user, never from counting.
 CREATE TABLE users (
     id bigint PRIMARY KEY,
-    open_orders int NOT NULL DEFAULT 0 CHECK (open_orders >= 0) -- unpaid orders that hold stock
+    open_orders int NOT NULL DEFAULT 0 CHECK (open_orders >= 0) -- unpaid orders that hold stock, cash ones until they are shipped
 ) WITH (fillfactor = 70);
 
 -- Placing, paying and closing update columns that no index covers, on a page with room: heap-only updates.

@@ -32,9 +32,13 @@ async def place(api: Runtime, req: Request, resp: Response) -> None:
     body = await reading.json_body(req, bodies.OrderRequest)
     request = bodies.order_request(body, caller.user_id, key)
     accepted = None
-    if request.from_cart or api.settings.rate_per_user:  # A repeated request needs no cart and counts for no rate.
+    is_taken = request.pay_method in api.settings.pay_methods
+    # A repeated request needs no cart, counts for no rate, and came when its way to pay was taken.
+    if request.from_cart or api.settings.rate_per_user or not is_taken:
         accepted = await api.transact(lambda connection: acceptance.known(connection, request))
     if accepted is None:
+        if not is_taken:
+            raise Invalid(f"{request.pay_method} is not taken here", "pay_method")
         if request.from_cart:
             request = msgspec.structs.replace(request, lines=await _selected(api, caller))
         await check_rate(api, caller.user_id)

@@ -91,15 +91,14 @@ def walk(claimed: Sequence[Claimed], skus: dict[str, Sku], held: dict[int, int],
     batch = Batch()
     left = {sku.id: sku.stock for sku in skus.values()}
     for order in claimed:
-        counts_against_cap = order.pay_method == "alipay"
-        if counts_against_cap and 0 < terms.max_open_orders <= held[order.user_id]:
+        if 0 < terms.max_open_orders <= held[order.user_id]:
             batch.rejected.append((order, Refusal("limit_exceeded")))
             continue
         refusal, goods_fen, freight_fen = judge(order, skus, left, terms)
         if refusal is not None:
             batch.rejected.append((order, refusal))
             continue
-        held[order.user_id] += counts_against_cap
+        held[order.user_id] += 1
         batch.placed.append((order, goods_fen, freight_fen))
         for sku_id, quantity in order.wanted:
             sku = skus[sku_id]

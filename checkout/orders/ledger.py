@@ -90,8 +90,8 @@ class Order:
 
     @property
     def holds_unpaid(self) -> bool:
-        """Whether it counts against its user's cap: stock is held and no money was kept for it."""
-        return self.stock == "held" and self.pay_method == "alipay" and self.paid_at is None
+        """Whether it counts against its user's cap: stock is held, unpaid, or for cash that comes with the goods."""
+        return self.stock == "held" and self.paid_at is None
 
 
 # The columns stand in the order of the fields above.

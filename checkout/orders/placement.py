@@ -174,7 +174,7 @@ def _write_placed(connection: Connection, batch: Batch, held: dict[int, int], te
     connection.execute(_ADD_LINES, _LINE.values(batch.lines))
     if opened:
         connection.execute(_ADD_PAYMENTS, _PAYMENT.values(opened) | window)
-        connection.execute(_HOLD, {"ids": array(held), "held": array(held.values())})
+    connection.execute(_HOLD, {"ids": array(held), "held": array(held.values())})
     if carts := [order for order, _, _ in batch.placed if order.from_cart]:
         owners = array(order.user_id for order in carts)
         connection.execute(_ADD_CLEARINGS, {"ids": array(order.id for order in carts), "user_ids": owners})

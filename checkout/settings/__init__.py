@@ -50,6 +50,7 @@ class Settings:
     freight_fen: int
     free_freight_from_fen: int
     late_money: str
+    pay_methods: tuple[str, ...]
     max_open_orders: int
     rate_per_user: int
 
@@ -114,6 +115,13 @@ def _seller(text: str) -> str:
     if not re.fullmatch("2088[0-9]{12}", text):
         raise ValueError("no PID")
     return text
+
+
+def _pay_methods(text: str) -> tuple[str, ...]:
+    methods = tuple(part.strip() for part in text.split(","))
+    if not set(methods) <= {"alipay", "cash"}:
+        raise ValueError("no way to pay")
+    return methods
 
 
 def _count(text: str) -> int:
@@ -211,6 +219,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         freight_fen=r.read("FREIGHT", money.fen, "set yuan like 10.00", "10.00"),
         free_freight_from_fen=r.read("FREE_FREIGHT_FROM", money.fen, "set yuan like 99.00, or 0 for never", "0"),
         late_money=r.read("LATE_MONEY", _one_of("reinstate", "refund"), "set reinstate or refund", "reinstate"),
+        pay_methods=r.read("PAY_METHODS", _pay_methods, "set alipay, cash, or both with a comma", "alipay,cash"),
         max_open_orders=r.read("MAX_OPEN_ORDERS", _count, "set a count, or 0 for no limit", "20"),
         rate_per_user=r.read("RATE_PER_USER", _count, "set orders per minute, or 0 for no limit", "0"),
     )

@@ -68,7 +68,7 @@ def test_a_cash_order_awaits_shipment_without_attempts(engine: Engine) -> None:
     order_id = placed(engine, pay_method="cash")
     assert (order(engine, order_id).status, attempts(engine, order_id)) == ("awaiting_shipment", [])
     assert topics(engine, order_id) == ["order.placed"]
-    assert row(engine, "users", id=1).open_orders == 0
+    assert row(engine, "users", id=1).open_orders == 1
 
 
 def test_lines_keep_title_and_price_of_then(engine: Engine) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from checkout.db import Engine, transaction
+from checkout.orders import closing, shipping
 from checkout.stock import units
 from tests.shared.client import Client, an_order_body
 from tests.shared.databases import on_each_version
@@ -80,11 +81,27 @@ def test_too_many_unpaid_orders_of_one_user(engine: Engine) -> None:
     assert row(engine, "users", id=1).open_orders == 2
 
 
-def test_cash_orders_do_not_count_against_the_cap(engine: Engine) -> None:
+def test_cash_orders_count_against_the_cap_until_they_are_shipped(engine: Engine) -> None:
+    """Or one user could hold a shop's stock for nothing, without end."""
+    a_sku(engine, stock=10)
+    terms = replace(TERMS, max_open_orders=2)
+    first, second, third = (placed(engine, terms=terms, pay_method=method) for method in ("cash", "alipay", "cash"))
+    assert [order(engine, id_).status for id_ in (first, second)] == ["awaiting_shipment", "awaiting_payment"]
+    assert order(engine, third).reason == "limit_exceeded"
+    with transaction(engine) as connection:
+        shipping.ship(connection, first)
+    assert row(engine, "users", id=1).open_orders == 1
+    assert order(engine, placed(engine, terms=terms, pay_method="cash")).status == "awaiting_shipment"
+    assert order(engine, placed(engine, terms=terms, pay_method="cash")).reason == "limit_exceeded"
+
+
+def test_a_cancelled_cash_order_makes_room(engine: Engine) -> None:
     a_sku(engine, stock=10)
     terms = replace(TERMS, max_open_orders=1)
-    ids = [placed(engine, terms=terms, pay_method="cash") for _ in range(2)] + [placed(engine, terms=terms)]
-    assert [order(engine, id_).status for id_ in ids] == ["awaiting_shipment", "awaiting_shipment", "awaiting_payment"]
+    order_id = placed(engine, terms=terms, pay_method="cash")
+    with transaction(engine) as connection:
+        closing.cancel(connection, order_id, None)
+    assert row(engine, "users", id=1).open_orders == 0
 
 
 def test_the_cap_may_be_off(engine: Engine) -> None:

@@ -76,13 +76,13 @@ PROOFS = (
     ),
     Proof(
         "open_orders_of_users",
-        "a user's count of unpaid orders is what they are",
+        "a user's count of orders that hold stock unpaid is what they are",
         """
         SELECT COALESCE(u.id, o.user_id) AS id
         FROM users u
         FULL JOIN (
             SELECT user_id, count(*) AS held FROM orders
-            WHERE stock = 'held' AND pay_method = 'alipay' AND paid_at IS NULL GROUP BY user_id
+            WHERE stock = 'held' AND paid_at IS NULL GROUP BY user_id
         ) o ON o.user_id = u.id
         WHERE COALESCE(u.open_orders, 0) <> COALESCE(o.held, 0)
         """,
