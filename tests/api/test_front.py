@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from tests.shared.processes import HTTP, an_api, eventually, is_well, process
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 _CONF = """
-daemon off; pid {directory}/pid; error_log stderr;
+daemon off; user root; pid {directory}/pid; error_log stderr;
 events {{}}
 http {{
     access_log off;
@@ -98,11 +97,9 @@ def behind_nginx(url: str, directory: Path) -> Iterator[str]:
     directory.mkdir()
     file = directory / "nginx.conf"
     file.write_text(_CONF.format(directory=directory, port=port, url=url), encoding="utf-8")
-    # Its own helpers would become another user, who may not enter here.
-    become = starting.become_user_namespace if os.geteuid() == 0 else None
     with (directory / "log").open("ab") as output:
         command = [NGINX or "", "-c", str(file)]
-        child = starting.start(command, environment={}, output=output, directory=directory, become=become)
+        child = starting.start(command, environment={}, output=output, directory=directory)
     try:
         eventually(lambda: is_well(f"http://127.0.0.1:{port}"), "nginx forwards")
         yield f"http://127.0.0.1:{port}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from checkout import db, settings, startup
 from checkout.db import sql, transaction
-from sandbox import process
+from sandbox import postgres, process
 from tests.shared import ports
 from tests.shared.factories import a_sku, order, placed
 from tests.shared.processes import eventually
@@ -44,7 +43,7 @@ def pooled(database_url: str, tmp_path: Path) -> Iterator[Pooled]:
     def start(mode: str) -> str:
         file = tmp_path / "pgbouncer.ini"
         file.write_text(_INI.format(host=host, port=port, mode=mode), encoding="utf-8")
-        become = process.become_user_namespace if os.geteuid() == 0 else None
+        become = postgres._identity(tmp_path)  # It refuses to run as root, too.
         with (tmp_path / "pgbouncer.log").open("ab") as output:
             command = [PGBOUNCER or "", str(file)]
             children.append(process.start(command, environment={}, output=output, directory=tmp_path, become=become))
