@@ -69,11 +69,14 @@ class Stack:
         if self.environment.is_ours("ALIPAY_GATEWAY_URL"):
             asked["--alipay-port"] = self.options.alipay_port
         twice = [f"port {port} is asked for twice" for port, count in Counter(asked.values()).items() if count > 1]
-        return twice + [
-            f"port {port} is taken by another program: end that one, or choose another port with {option}"
-            for option, port in asked.items()
-            if not ports.is_free(port, self.options.host if option == "--port" else ports.LOOPBACK)
-        ]
+        try:
+            return twice + [
+                f"port {port} is taken by another program: end that one, or choose another port with {option}"
+                for option, port in asked.items()
+                if not ports.is_free(port, self.options.host if option == "--port" else ports.LOOPBACK)
+            ]
+        except OSError as error:
+            return [f"{self.options.host} is no address of this machine ({error.strerror}): see --host"]
 
     def addresses(self) -> list[str]:
         """What a person needs to use the stack, a line each."""

@@ -62,7 +62,7 @@ def _options(data_dir: Path, chosen: Ports) -> list[str]:
     return [f"--data-dir={data_dir}", *names]
 
 
-def _refused(data_dir: Path, chosen: Ports) -> str:
+def _refused(data_dir: Path, chosen: Ports, *more: str) -> str:
     options = zip(("--port", "--flower-port", "--alipay-port"), map(str, chosen), strict=True)
     command = [
         sys.executable,
@@ -72,6 +72,7 @@ def _refused(data_dir: Path, chosen: Ports) -> str:
         "--data-dir",
         str(data_dir),
         *(o for pair in options for o in pair),
+        *more,
     ]
     done = subprocess.run(
         command, env=_environ(), cwd=process.PROJECT, capture_output=True, encoding="utf-8", timeout=120, check=False
@@ -149,6 +150,11 @@ def test_a_taken_port_is_named_with_the_way_out(stack: RunningStack, chosen: Por
     assert "--flower-port" in said
     assert "--alipay-port" not in said
     assert stack.command.poll() is None
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1"])
+def test_a_host_that_is_not_this_machine_is_named_with_the_way_out(chosen: Ports, tmp_path: Path, host: str) -> None:
+    assert f"{host} is no address of this machine" in _refused(tmp_path / "another", chosen, f"--host={host}")
 
 
 def test_a_killed_worker_is_replaced_with_its_pool(stack: RunningStack) -> None:
