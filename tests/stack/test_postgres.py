@@ -112,8 +112,11 @@ def test_a_database_is_copied_from_its_template(server: Postgres) -> None:
         _run(copy, "SELECT 1")
 
 
+_HOLD = "with temporary_server(): print('up', flush=True); time.sleep(60)"
+
+
 def test_a_temporary_server_is_gone_after_kill_9_of_its_starter(tmp_path: Path) -> None:
-    script = "from sandbox.postgres import *\nwith temporary_server(): print('up', flush=True); time.sleep(60)"
+    script = "import time\nfrom sandbox.postgres import temporary_server\n" + _HOLD
     starter = subprocess.Popen(
         [sys.executable, "-c", script],
         env=settings.environment() | {"TMPDIR": str(tmp_path)},

@@ -54,8 +54,11 @@ def test_the_password_is_neither_on_the_command_line_nor_readable(server: Valkey
     assert not (server.data_dir / "valkey.conf").stat().st_mode & 0o077
 
 
+_HOLD = "with temporary_server(): print('up', flush=True); time.sleep(60)"
+
+
 def test_a_temporary_server_is_gone_after_kill_9_of_its_starter(tmp_path: Path) -> None:
-    script = "from sandbox.valkey import *\nwith temporary_server(): print('up', flush=True); time.sleep(60)"
+    script = "import time\nfrom sandbox.valkey import temporary_server\n" + _HOLD
     starter = subprocess.Popen(
         [sys.executable, "-c", script],
         env=settings.environment() | {"TMPDIR": str(tmp_path)},
