@@ -10,6 +10,7 @@ import click
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.server import Server
 
+from api.keys import Keys
 from checkout import settings, startup
 from checkout.errors import SettingsError
 
@@ -45,7 +46,9 @@ def _address(host: str, port: int) -> str:
 def main(host: str, port: int, workers: int) -> None:
     """Serve the checkout API."""
     try:
-        startup.refuse_what_cannot_serve(settings.current())
+        told = settings.current()
+        Keys(told.jwt_secret, told.jwks)
+        startup.refuse_what_cannot_serve(told)
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
     Server(

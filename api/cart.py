@@ -20,12 +20,12 @@ class CartFull(CheckoutError):
 
 async def show(api: Runtime, req: Request, resp: Response) -> None:
     """What is in it, in SKU order."""
-    await _answer(api, resp, api.tokens.caller(req).user_id)
+    await _answer(api, resp, (await api.tokens.caller(req)).user_id)
 
 
 async def put(api: Runtime, req: Request, resp: Response, sku_id: str) -> None:
     """Sets one SKU's quantity, and whether an order from the cart takes it."""
-    user_id = api.tokens.caller(req).user_id
+    user_id = (await api.tokens.caller(req)).user_id
     body = await reading.json_body(req, bodies.CartItemRequest)
     item = CartItem(reading.sku_id(sku_id), body.quantity, body.selected)
     if not await api.run(lambda: cart.put(api.resources.redis, user_id, item)):
@@ -35,7 +35,7 @@ async def put(api: Runtime, req: Request, resp: Response, sku_id: str) -> None:
 
 async def remove(api: Runtime, req: Request, resp: Response, sku_id: str) -> None:
     """Takes one SKU out."""
-    user_id = api.tokens.caller(req).user_id
+    user_id = (await api.tokens.caller(req)).user_id
     known = reading.sku_id(sku_id)
     await api.run(lambda: cart.remove(api.resources.redis, user_id, known))
     await _answer(api, resp, user_id)

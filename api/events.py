@@ -12,7 +12,7 @@ from checkout.events import log
 
 async def page(api: Runtime, req: Request, resp: Response) -> None:
     """What the relay has sent after that event, oldest first."""
-    api.tokens.operator(req)
+    await api.tokens.operator(req)
     after, limit = reading.cursor(req, "after", 0), reading.limit(req, 100, 1000)
     found = await api.transact(lambda connection: log.published_after(connection, after, limit))
     following = str(found[-1].id) if len(found) == limit else None

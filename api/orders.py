@@ -27,7 +27,7 @@ PING_SECONDS = 15
 
 async def place(api: Runtime, req: Request, resp: Response) -> None:
     """Stores the order, then answers; a worker places it."""
-    caller = api.tokens.caller(req)
+    caller = await api.tokens.caller(req)
     key = reading.idempotency_key(req)
     body = await reading.json_body(req, bodies.OrderRequest)
     request = bodies.order_request(body, caller.user_id, key)
@@ -73,7 +73,7 @@ async def _selected(api: Runtime, caller: Caller) -> tuple[tuple[str, int], ...]
 
 async def show(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
     """The order; with `Prefer: wait` as soon as it changes."""
-    caller = api.tokens.caller(req)
+    caller = await api.tokens.caller(req)
     number = reading.number(order_id, "order")
     owner = None if caller.is_operator else caller.user_id
     known = (req.get_header("If-None-Match") or "").removeprefix("W/").strip()
@@ -106,7 +106,7 @@ async def _wait(api: Runtime, order_id: int, owner: int | None, known: str, seco
 async def follow(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
     """The order's changes as server-sent events; an event's id is the order's version."""
     number = reading.number(order_id, "order")
-    owner = _stream_owner(api, req, number)
+    owner = await _stream_owner(api, req, number)
     await _read(api, number, owner)
     last = req.get_header("Last-Event-ID") or ""
     known = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else 0
@@ -117,13 +117,13 @@ async def follow(api: Runtime, req: Request, resp: Response, order_id: str) -> N
     resp.sse = _stream(api, number, known, _events_url(number, given) if given else _fresh_url(api, number))
 
 
-def _stream_owner(api: Runtime, req: Request, order_id: int) -> int | None:
+async def _stream_owner(api: Runtime, req: Request, order_id: int) -> int | None:
     token = req.get_param("token")
     if token is not None:
-        if not api.tokens.opens_stream(order_id, token):
+        if not api.streams.opens(order_id, token):
             raise Unauthorized("the stream's token does not hold any more; take a new one from the order")
         return None
-    caller = api.tokens.caller(req)
+    caller = await api.tokens.caller(req)
     return None if caller.is_operator else caller.user_id
 
 
@@ -145,7 +145,7 @@ def _event(view: View, url: str) -> SSEvent:
 
 async def list_own(api: Runtime, req: Request, resp: Response) -> None:
     """The caller's orders, newest first."""
-    caller = api.tokens.caller(req)
+    caller = await api.tokens.caller(req)
     status = req.get_param("status") or ""
     if status and status not in get_args(bodies.Status):
         raise Invalid("no such status", "status")
@@ -157,7 +157,7 @@ async def list_own(api: Runtime, req: Request, resp: Response) -> None:
 
 async def cancel(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
     """Cancels for the buyer at once."""
-    caller = api.tokens.caller(req)
+    caller = await api.tokens.caller(req)
     number = reading.number(order_id, "order")
     await reading.json_body(req, bodies.Nothing)
     owner = None if caller.is_operator else caller.user_id
@@ -170,7 +170,7 @@ async def cancel(api: Runtime, req: Request, resp: Response, order_id: str) -> N
 
 async def ship(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
     """The goods leave."""
-    api.tokens.operator(req)
+    await api.tokens.operator(req)
     number = reading.number(order_id, "order")
     await reading.json_body(req, bodies.Nothing)
     await api.changed(await api.transact(lambda connection: shipping.ship(connection, number)))
@@ -179,7 +179,7 @@ async def ship(api: Runtime, req: Request, resp: Response, order_id: str) -> Non
 
 async def complete(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
     """The buyer has the goods."""
-    caller = api.tokens.caller(req)
+    caller = await api.tokens.caller(req)
     number = reading.number(order_id, "order")
     await reading.json_body(req, bodies.Nothing)
     owner = None if caller.is_operator else caller.user_id
@@ -209,7 +209,7 @@ def _events_url(order_id: int, token: str) -> str:
 
 
 def _fresh_url(api: Runtime, order_id: int) -> str:
-    return _events_url(order_id, api.tokens.stream_token(order_id))
+    return _events_url(order_id, api.streams.token(order_id))
 
 
 def _body(api: Runtime, view: View) -> OrderBody:

@@ -19,7 +19,7 @@ from checkout.payments.offers import Asked, Offer
 
 async def make(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
     """Hands out the live attempt of that method, or a new one."""
-    caller = api.tokens.caller(req)
+    caller = await api.tokens.caller(req)
     number = reading.number(order_id, "order")
     method = (await reading.json_body(req, bodies.PaymentRequest)).method
     offer = await api.offers.submit(Asked(number, caller.user_id, method))
@@ -53,7 +53,7 @@ def _qr_code(api: Runtime, offer: Offer) -> str:
 
 async def list_of_order(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
     """All attempts, oldest first."""
-    caller = api.tokens.caller(req)
+    caller = await api.tokens.caller(req)
     number = reading.number(order_id, "order")
     owner = None if caller.is_operator else caller.user_id
 

@@ -16,7 +16,7 @@ from checkout.payments import refunds
 
 async def make(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
     """Requests a refund of what was kept for the order."""
-    api.tokens.operator(req)
+    await api.tokens.operator(req)
     number, key = reading.number(order_id, "order"), reading.idempotency_key(req)
     body = await reading.json_body(req, bodies.RefundRequest)
     amount_fen = money.fen(body.amount)
@@ -34,7 +34,7 @@ async def make(api: Runtime, req: Request, resp: Response, order_id: str) -> Non
 
 async def list_of_order(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
     """The order's refunds, oldest first."""
-    caller = api.tokens.caller(req)
+    caller = await api.tokens.caller(req)
     number = reading.number(order_id, "order")
     owner = None if caller.is_operator else caller.user_id
 
@@ -47,7 +47,7 @@ async def list_of_order(api: Runtime, req: Request, resp: Response, order_id: st
 
 async def show(api: Runtime, req: Request, resp: Response, refund_id: str) -> None:
     """One refund."""
-    caller = api.tokens.caller(req)
+    caller = await api.tokens.caller(req)
     number = reading.number(refund_id, "refund")
     owner = None if caller.is_operator else caller.user_id
     refund = await api.transact(lambda connection: refunds.find(connection, number, owner))

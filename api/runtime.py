@@ -11,10 +11,12 @@ from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from api import keys
 from api.auth import Tokens
 from api.batching import Batcher
 from api.doorbell import LONGEST_PAUSE_SECONDS, Doorbell
 from api.loops import for_ever
+from api.streams import Streams
 from api.waiting import Waiters
 from checkout.alipay.notify import Notify
 from checkout.audit import heartbeats
@@ -67,7 +69,8 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.resources = Resources(settings, connections=THREADS + BATCHERS)
-        self.tokens = Tokens(settings.jwt_secret)
+        self.tokens = Tokens(settings)
+        self.streams = Streams(settings.jwt_secret)
         self.doorbell = Doorbell(self.resources.redis)
         self.door: Batcher[Request, Accepted] = Batcher("door", self._accept, MOST_AT_THE_DOOR)
         self.inbox: Batcher[Notify, bool] = Batcher("inbox", self._store, MOST_AT_THE_DOOR)
@@ -84,7 +87,13 @@ class Runtime:
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.waiters.start()
-        self._beating = asyncio.create_task(for_ever("heartbeat", self._beat))
+        self._loops = [asyncio.create_task(for_ever("heartbeat", self._beat))]
+        if self.settings.jwks:
+            self._loops.append(asyncio.create_task(for_ever("keys", self._renew_keys)))
+
+    async def _renew_keys(self) -> None:
+        await self.tokens.renew()
+        await asyncio.sleep(keys.RENEWED_SECONDS)
 
     async def _beat(self) -> None:
         """The doorbell's thread goes round, and the database hears of it."""
@@ -94,7 +103,8 @@ class Runtime:
                 await self.transact(lambda connection: heartbeats.beat(connection, "doorbell"))
 
     async def stop(self) -> None:
-        self._beating.cancel()
+        for loop in self._loops:
+            loop.cancel()
         await self.waiters.stop()
         for batcher in (self.door, self.inbox, self.offers, self.reads, self.skus):
             batcher.close()

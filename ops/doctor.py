@@ -15,6 +15,7 @@ from checkout import settings
 from checkout.errors import SettingsError
 from checkout.settings import Settings
 from ops.checkup import Diagnosis, alipay, stores
+from ops.checkup.tokens import tokens
 from ops.checkup.workers import workers
 from ops.shell import data_dir_option, json_option, print_json, reason, visible
 
@@ -46,7 +47,9 @@ def _examine(data_dir: Path) -> Iterator[Diagnosis]:
         return
     yield Diagnosis("configuration", "ok", "all settings are there and well-formed")
     end = time.monotonic() + LONGEST_SECONDS
-    for checkup in [Checkup(part, told) for part in (alipay.identity, stores.database, stores.carts, _over_the_broker)]:
+    for checkup in [
+        Checkup(part, told) for part in (alipay.identity, tokens, stores.database, stores.carts, _over_the_broker)
+    ]:
         yield from checkup.until(end)
 
 

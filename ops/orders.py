@@ -9,7 +9,7 @@ import click
 
 from api import answers, bodies
 from api.answers import OrderBody
-from api.auth import Tokens
+from api.streams import Streams
 from checkout.db import reading, transaction
 from checkout.orders import closing, sweep
 from checkout.orders import views as kept
@@ -98,7 +98,7 @@ def _show(resources: Resources, order_id: int, as_json: bool) -> None:
 
 
 def _body(resources: Resources, view: View) -> OrderBody:
-    token = Tokens(resources.settings.jwt_secret).stream_token(view.id)
+    token = Streams(resources.settings.jwt_secret).token(view.id)
     return answers.order_body(view, f"/v1/orders/{view.id}/events?token={token}")
 
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from checkout import clock, money
+from checkout import money
 from checkout.errors import SettingsError
-from checkout.settings import addresses
+from checkout.settings import addresses, parsers
 from checkout.settings.addresses import Misfit
 
 PREFIX = "CHECKOUT_"
-LONGEST_PAY_WINDOW_SECONDS = 15 * 86_400
 
 T = TypeVar("T")
 
@@ -31,8 +29,12 @@ class Settings:
     events_url: str
     redis_url: str
     jwt_secret: str
+    jwks: str  # a URL or a file; empty: tokens of our own secret alone
+    jwt_audience: str
+    jwt_issuer: str
     cors_origins: tuple[str, ...]
     flower_basic_auth: str
+    metrics_port: int  # 0: nobody asks
     metrics_token: str
     public_url: str
     shop_url: str
@@ -80,77 +82,6 @@ class _Reader:
             raise SettingsError("; ".join(self.faults))
 
 
-def _file(text: str) -> Path:
-    path = Path(text)
-    path.read_bytes()
-    return path
-
-
-def _optional_file(text: str) -> Path | None:
-    return _file(text) if text else None
-
-
-def _secret(text: str) -> str:
-    if len(text.encode()) < 32:  # RFC 7518, 3.2: an HS256 key has at least 256 bits.
-        raise ValueError("too short")
-    return text
-
-
-def _digits(text: str) -> str:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(text)
-    return text
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(text)
-        return text
-
-    return parse
-
-
-def _seller(text: str) -> str:
-    if not re.fullmatch("2088[0-9]{12}", text):
-        raise ValueError("no PID")
-    return text
-
-
-def _pay_methods(text: str) -> tuple[str, ...]:
-    methods = tuple(part.strip() for part in text.split(","))
-    if not set(methods) <= {"alipay", "cash"}:
-        raise ValueError("no way to pay")
-    return methods
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text):  # int() would take 1_000 and other scripts' digits.
-        raise ValueError("no count")
-    return int(text)
-
-
-def _credentials(text: str) -> str:
-    user, colon, password = text.partition(":")
-    if text and not (user and colon and password):
-        raise ValueError("not both")
-    return text
-
-
-def _pay_window(text: str) -> int:
-    """Alipay takes a `time_expire` of 15 days ahead at most (opendocs, alipay.trade.page.pay)."""
-    seconds = clock.duration_seconds(text)
-    if seconds > LONGEST_PAY_WINDOW_SECONDS:
-        raise Misfit("Alipay takes 15d at most")
-    return seconds
-
-
-def _scale(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not 1 <= float(text) <= 100_000:
-        raise ValueError("no scale")
-    return float(text)
-
-
 def _database_url(reader: _Reader) -> str:
     return reader.read(
         "DATABASE_URL", addresses.address("postgresql+psycopg2"), "set postgresql+psycopg2://user@host/name"
@@ -158,7 +89,7 @@ def _database_url(reader: _Reader) -> str:
 
 
 def _jwt_secret(reader: _Reader) -> str:
-    return reader.read("JWT_SECRET", _secret, "set a random secret of at least 32 bytes")
+    return reader.read("JWT_SECRET", parsers.secret, "set a random secret of at least 32 bytes")
 
 
 def _events_url(reader: _Reader, broker_url: str) -> str:
@@ -179,18 +110,26 @@ def parse(values: Mapping[str, str]) -> Settings:
         events_url=_events_url(r, broker_url),
         redis_url=r.read("REDIS_URL", addresses.redis, "set redis:// or rediss://, for carts and wake-ups"),
         jwt_secret=_jwt_secret(r),
+        jwks=r.read(
+            "JWKS", parsers.jwks, "name a readable file, or an https:// address (http:// only on this machine)", ""
+        ),
+        jwt_audience=values.get(PREFIX + "JWT_AUDIENCE", ""),
+        jwt_issuer=values.get(PREFIX + "JWT_ISSUER", ""),
         cors_origins=r.read(
             "CORS_ORIGINS", addresses.origins, "set origins like https://shop.example, separated by commas", ","
         ),
-        flower_basic_auth=r.read("FLOWER_BASIC_AUTH", _credentials, "set USER:PASSWORD, one of each", ""),
+        flower_basic_auth=r.read("FLOWER_BASIC_AUTH", parsers.credentials, "set USER:PASSWORD, one of each", ""),
+        metrics_port=r.read("METRICS_PORT", parsers.port, "set a port that nothing else listens on", "0"),
         metrics_token=values.get(PREFIX + "METRICS_TOKEN", ""),
         public_url=public_url,
         shop_url=r.read(
             "SHOP_URL", addresses.http, "set the shop's http(s):// address", public_url or "http://nowhere"
         ),
-        alipay_app_id=r.read("ALIPAY_APP_ID", _digits, "set the app id from Alipay's console"),
+        alipay_app_id=r.read("ALIPAY_APP_ID", parsers.digits, "set the app id from Alipay's console"),
         alipay_seller_id=r.read(
-            "ALIPAY_SELLER_ID", _seller, "set the merchant's PID from Alipay's console: 16 digits that begin with 2088"
+            "ALIPAY_SELLER_ID",
+            parsers.seller,
+            "set the merchant's PID from Alipay's console: 16 digits that begin with 2088",
         ),
         alipay_gateway_url=r.read(
             "ALIPAY_GATEWAY_URL",
@@ -204,24 +143,28 @@ def parse(values: Mapping[str, str]) -> Settings:
             "set the domains that bills may come from, separated by commas",
             "alipay.com,alipayobjects.com,alipaydev.com",
         ),
-        alipay_private_key_file=r.read("ALIPAY_PRIVATE_KEY_FILE", _file, "name the readable PEM file of the app's key"),
+        alipay_private_key_file=r.read(
+            "ALIPAY_PRIVATE_KEY_FILE", parsers.file, "name the readable PEM file of the app's key"
+        ),
         alipay_public_key_file=r.read(
             "ALIPAY_PUBLIC_KEY_FILE",
-            _optional_file,
+            parsers.optional_file,
             "name the readable PEM file of Alipay's own public key (not the app's), or set the certificate files",
             "" if certificates else None,
         ),
-        alipay_app_cert_file=r.read("ALIPAY_APP_CERT_FILE", _optional_file, optional, ""),
-        alipay_cert_file=r.read("ALIPAY_CERT_FILE", _optional_file, optional, None if certificates else ""),
-        alipay_root_cert_file=r.read("ALIPAY_ROOT_CERT_FILE", _optional_file, optional, None if certificates else ""),
-        pay_window_seconds=r.read("PAY_WINDOW", _pay_window, "set a duration like 30m", "30m"),
-        time_scale=r.read("TIME_SCALE", _scale, "leave it at 1 outside the sandbox", "1"),
+        alipay_app_cert_file=r.read("ALIPAY_APP_CERT_FILE", parsers.optional_file, optional, ""),
+        alipay_cert_file=r.read("ALIPAY_CERT_FILE", parsers.optional_file, optional, None if certificates else ""),
+        alipay_root_cert_file=r.read(
+            "ALIPAY_ROOT_CERT_FILE", parsers.optional_file, optional, None if certificates else ""
+        ),
+        pay_window_seconds=r.read("PAY_WINDOW", parsers.pay_window, "set a duration like 30m", "30m"),
+        time_scale=r.read("TIME_SCALE", parsers.scale, "leave it at 1 outside the sandbox", "1"),
         freight_fen=r.read("FREIGHT", money.fen, "set yuan like 10.00", "10.00"),
         free_freight_from_fen=r.read("FREE_FREIGHT_FROM", money.fen, "set yuan like 99.00, or 0 for never", "0"),
-        late_money=r.read("LATE_MONEY", _one_of("reinstate", "refund"), "set reinstate or refund", "reinstate"),
-        pay_methods=r.read("PAY_METHODS", _pay_methods, "set alipay, cash, or both with a comma", "alipay,cash"),
-        max_open_orders=r.read("MAX_OPEN_ORDERS", _count, "set a count, or 0 for no limit", "20"),
-        rate_per_user=r.read("RATE_PER_USER", _count, "set orders per minute, or 0 for no limit", "0"),
+        late_money=r.read("LATE_MONEY", parsers.one_of("reinstate", "refund"), "set reinstate or refund", "reinstate"),
+        pay_methods=r.read("PAY_METHODS", parsers.pay_methods, "set alipay, cash, or both with a comma", "alipay,cash"),
+        max_open_orders=r.read("MAX_OPEN_ORDERS", parsers.count, "set a count, or 0 for no limit", "20"),
+        rate_per_user=r.read("RATE_PER_USER", parsers.count, "set orders per minute, or 0 for no limit", "0"),
     )
     r.finish()
     return settings

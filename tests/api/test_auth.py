@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
 import jwt
 import pytest
+from falcon.testing import create_asgi_req
 
-from api import auth, jws
+from api import auth
+from api.auth import Caller, Tokens
 from api.problems import Unauthorized
 from checkout.db import Engine
+from checkout.settings import Settings
 from tests.conftest import SECRET
 from tests.shared.client import Client, problem
 from tests.shared.factories import a_sku, an_order, paid, placed
+from tests.shared.tokens import jws
 
 NOW = int(time.time())
 # Far enough from now that the slowest run of the suite does not reach either.
@@ -26,33 +32,33 @@ def bearer(claims: dict[str, Any], secret: str = SECRET, algorithm: str | None =
     return {"Authorization": "Bearer " + jwt.encode(claims, secret, algorithm=algorithm)}
 
 
-def test_one_token_is_remembered_once_however_it_is_written() -> None:
-    tokens, [(_, value)] = auth.Tokens(SECRET), bearer(CLAIMS).items()
+def test_one_token_is_remembered_once_however_it_is_written(settings: Settings) -> None:
+    tokens, [(_, value)] = Tokens(settings), bearer(CLAIMS).items()
     _, _, token = value.partition(" ")
     for blanks in range(300):
-        assert tokens.caller(asking(f"Bearer {' ' * blanks}{token}{' ' * blanks}")).user_id == 1
+        assert calling(tokens, f"Bearer {' ' * blanks}{token}{' ' * blanks}").user_id == 1
     assert len(tokens._held) == 1
     assert all(len(mark) == 16 for mark in tokens._held)
 
 
-def test_a_header_longer_than_any_token_is_not_looked_at() -> None:
-    tokens, [(_, value)] = auth.Tokens(SECRET), bearer(CLAIMS).items()
+def test_a_header_longer_than_any_token_is_not_looked_at(settings: Settings) -> None:
+    tokens, [(_, value)] = Tokens(settings), bearer(CLAIMS).items()
     with pytest.raises(Unauthorized):
-        tokens.caller(asking(value + " " * auth.LONGEST_HEADER))
+        calling(tokens, value.replace(" ", " " * auth.LONGEST_HEADER))
     assert tokens._held == {}
 
 
 @pytest.mark.parametrize(
     ("scope", "is_operator"), [("a operator", True), ("a\u2003operator", False), ("a\toperator", False)]
 )
-def test_scopes_are_parted_by_ascii_blanks(scope: str, is_operator: bool) -> None:
+def test_scopes_are_parted_by_ascii_blanks(settings: Settings, scope: str, is_operator: bool) -> None:
     [(_, value)] = bearer(CLAIMS | {"scope": scope}).items()
-    assert auth.Tokens(SECRET).caller(asking(value)).is_operator == is_operator
+    assert calling(Tokens(settings), value).is_operator == is_operator
 
 
-def asking(authorization: str) -> Any:
-    """A request with that header."""
-    return SimpleNamespace(get_header=lambda name: authorization if name == "Authorization" else None)
+def calling(tokens: Tokens, authorization: str) -> Caller:
+    """Who asks with that header."""
+    return asyncio.run(tokens.caller(create_asgi_req(headers={"Authorization": authorization})))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,11 @@ def asking(authorization: str) -> Any:
         bearer(CLAIMS, "another secret, also longer than 32 bytes"),
         bearer(CLAIMS, "", "none"),
         bearer(CLAIMS, algorithm="HS512"),
-        bearer({"sub": "1", "exp": NOW - 10}),
+        bearer({"sub": "1"}),
+        bearer({"sub": "1", "iat": NOW}),
+        bearer({"sub": "1", "exp": NOW - HOUR}),
+        bearer({"sub": "1", "exp": NOW - auth.LEEWAY_SECONDS}),
+        bearer(CLAIMS | {"iat": NOW + HOUR}),
         bearer({"sub": "1", "exp": NOW + 24 * HOUR, "nbf": NOW + 12 * HOUR}),
         bearer({"exp": NOW + 24 * HOUR}),
         bearer(CLAIMS | {"sub": 1}),
@@ -79,7 +89,19 @@ def asking(authorization: str) -> Any:
         bearer(CLAIMS | {"sub": ""}),
         bearer(CLAIMS | {"sub": "9223372036854775808"}),
         bearer(CLAIMS | {"exp": "never"}),
-        bearer(CLAIMS | {"exp": 10**400}),
+        bearer(CLAIMS | {"exp": float("inf")}),
+        bearer(CLAIMS | {"scope": ["operator"]}),
+        bearer(CLAIMS | {"scope": None}),
+        {"Authorization": "Bearer " + jws(b"[" * 3000, b"{}", SECRET.encode())},
+        {
+            "Authorization": "Bearer "
+            + jws(b'{"alg":"HS256"}', b'{"sub":"1","exp":' + b"9" * 5000 + b"}", SECRET.encode())
+        },
+        {
+            "Authorization": "Bearer "
+            + jws(b'{"alg":"HS256","crit":["exp"]}', b'{"sub":"1","exp":9999999999}', SECRET.encode())
+        },
+        {"Authorization": "Bearer " + jws(b'{"alg":"HS256"}', b"[" * 2500, SECRET.encode())},
     ],
 )
 def test_a_token_that_does_not_hold(shared_client: Client, headers: dict[str, str]) -> None:
@@ -89,7 +111,17 @@ def test_a_token_that_does_not_hold(shared_client: Client, headers: dict[str, st
         assert result.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("claims", [CLAIMS, CLAIMS | {"sub": str(2**63 - 1)}, CLAIMS | {"scope": "a b"}, {"sub": "0"}])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        CLAIMS,
+        CLAIMS | {"sub": str(2**63 - 1)},
+        CLAIMS | {"scope": "a b"},
+        CLAIMS | {"sub": "0"},
+        CLAIMS | {"exp": 10**400},
+        CLAIMS | {"aud": "whoever", "iss": "whoever"},
+    ],
+)
 def test_a_token_that_holds(shared_client: Client, claims: dict[str, Any]) -> None:
     assert shared_client.get("/v1/orders", user=None, headers=bearer(claims)).status_code == 200
 
@@ -102,9 +134,9 @@ def test_the_scheme_is_read_in_any_case(shared_client: Client) -> None:
 def test_a_remembered_token_still_expires(shared_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     headers = bearer({"sub": "1", "exp": int(time.time()) + 3600})
     assert shared_client.get("/v1/orders", user=None, headers=headers).status_code == 200
-    later = SimpleNamespace(time=lambda: time.time() + 3601)
-    monkeypatch.setattr(auth, "time", later)
-    monkeypatch.setattr(jws, "time", later)
+    later = time.time() + HOUR + auth.LEEWAY_SECONDS
+    monkeypatch.setattr(auth, "time", SimpleNamespace(time=lambda: later))
+    monkeypatch.setattr("jwt.api_jwt.datetime", SimpleNamespace(now=lambda tz: datetime.fromtimestamp(later, tz)))
     assert shared_client.get("/v1/orders", user=None, headers=headers).status_code == 401
 
 

@@ -10,8 +10,8 @@ from concurrent.futures import Future
 import pytest
 from falcon.testing import Result
 
-from api import auth
 from api import orders as api_orders
+from api import streams
 from checkout.db import Engine
 from checkout.events import waking
 from checkout.resources import Resources
@@ -199,7 +199,7 @@ def test_a_stream_opens_by_bearer_too(client: Client, engine: Engine) -> None:
 def test_a_stream_does_not_renew_its_own_token(client: Client, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or whoever got hold of one address would read names and phones for good."""
     path = events_path(client, an_order(engine))
-    monkeypatch.setattr(auth.Tokens, "stream_token", lambda *_: "fresh")
+    monkeypatch.setattr(streams.Streams, "token", lambda *_: "fresh")
     [event] = client.wait(read_stream(client, path, 1))
     assert json.loads(event["data"])["events_url"] == path
 

@@ -1,10 +1,13 @@
 """The demo shop's own server: pages for everybody, tokens for the demo buyers alone."""
 
+import asyncio
+
 import falcon.testing
 import pytest
 
 from api.auth import Tokens
 from checkout import settings
+from checkout.settings import Settings
 from sandbox.alipay import keys
 from sandbox.shop.app import STATIC, create_app
 
@@ -12,7 +15,7 @@ _SECRET = "a secret that only this test knows"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> falcon.testing.TestClient:
+def config(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     merchant = keys.ensure(tmp_path_factory.mktemp("merchant"))
     values = {
         "DATABASE_URL": "postgresql+psycopg2://nobody@127.0.0.1/nothing",
@@ -25,7 +28,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> falcon.testing.TestClient:
         "ALIPAY_PRIVATE_KEY_FILE": str(merchant.app_private_key_file),
         "ALIPAY_PUBLIC_KEY_FILE": str(merchant.alipay_public_key_file),
     }
-    config = settings.parse({settings.PREFIX + name: value for name, value in values.items()})
+    return settings.parse({settings.PREFIX + name: value for name, value in values.items()})
+
+
+@pytest.fixture(scope="module")
+def shop(config: Settings) -> falcon.testing.TestClient:
     return falcon.testing.TestClient(create_app(config))
 
 
@@ -43,10 +50,10 @@ def test_every_file_is_served_and_names_no_other_host(shop: falcon.testing.TestC
         assert "http://" not in file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
 
 
-def test_a_demo_buyer_gets_a_token_that_is_no_operators(shop: falcon.testing.TestClient) -> None:
+def test_a_demo_buyer_gets_a_token_that_is_no_operators(shop: falcon.testing.TestClient, config: Settings) -> None:
     session = shop.simulate_get("/session", params={"buyer": "1002"}).json
     request = falcon.testing.create_asgi_req(headers={"Authorization": f"Bearer {session['token']}"})
-    caller = Tokens(_SECRET).caller(request)
+    caller = asyncio.run(Tokens(config).caller(request))
     assert (caller.user_id, caller.is_operator) == (1002, False)
     assert session["api"] == "http://127.0.0.1:8000"
 

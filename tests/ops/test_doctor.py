@@ -23,6 +23,7 @@ import ops.doctor
 from checkout.db import Engine, transaction
 from checkout.settings import Settings, parse
 from ops.checkup import Diagnosis, alipay, stores
+from ops.checkup.tokens import tokens
 from ops.checkup.workers import workers
 from ops.doctor import Checkup
 from sandbox.alipay.keys import Keys, load_private
@@ -257,3 +258,25 @@ def test_what_alipay_does_not_like(
     told = str(foreign_key / value) if value.endswith(".pem") else value
     found = list(alipay.identity(parse(reached | {f"CHECKOUT_{setting}": told})))[-1]
     assert (found.state, cure in found.detail) == ("fail", True), found.detail
+
+
+KEYS = {"keys": [{"kty": "oct", "k": "b25lIHNlY3JldCBvZiB0aGlydHktdHdvIGJ5dGVzIG9yIG1vcmU", "kid": "one"}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "named", "expected"),
+    [
+        (json.dumps(KEYS), {"JWT_AUDIENCE": "checkout", "JWT_ISSUER": "https://id.example"}, "ok"),
+        (json.dumps(KEYS), {"JWT_AUDIENCE": "checkout"}, "warn"),
+        ("{}", {"JWT_AUDIENCE": "checkout", "JWT_ISSUER": "https://id.example"}, "fail"),
+    ],
+)
+def test_the_identity_provider_is_looked_at(
+    environment: dict[str, str], tmp_path: Path, content: str, named: dict[str, str], expected: str
+) -> None:
+    (tmp_path / "keys.json").write_text(content, encoding="utf-8")
+    told = {"JWKS": str(tmp_path / "keys.json"), **named}
+    assert states(tokens(parse(environment | {f"CHECKOUT_{name}": value for name, value in told.items()}))) == {
+        "identity": expected
+    }
+    assert states(tokens(parse(environment))) == {}

@@ -34,8 +34,10 @@ def refused(result: Result, *, status: int = 1) -> str:
     return result.stderr.rstrip("\n").removeprefix("Error: ")
 
 
-def in_a_process(*arguments: object, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Runs the command as a person does, with that environment alone."""
+def in_a_process(
+    *arguments: object, environment: Mapping[str, str], module: str = "ops.main"
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command (or that module) as a person does, with that environment alone."""
     own = {"PATH": os.environ["PATH"], **environment}
-    command = [sys.executable, "-m", "ops.main", *map(str, arguments)]
+    command = [sys.executable, "-m", module, *map(str, arguments)]
     return subprocess.run(command, env=own, cwd=PROJECT, capture_output=True, encoding="utf-8", timeout=60, check=False)
