@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.server import Server
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from api.keys import Keys
+from api.metrics import MOST_AT_ONCE, MetricsServer, exposition
 from checkout import settings, startup
 from checkout.errors import SettingsError
+from checkout.resources import Resources
+from checkout.settings import Settings
 
 BACKLOG = 4096
 # Every frontend that waits is a request under way; at this many a process accepts nobody else.
@@ -39,6 +48,26 @@ def _address(host: str, port: int) -> str:
     return str(address[0])
 
 
+@contextmanager
+def counted(told: Settings) -> Iterator[None]:
+    """Its processes count into files of one directory, which the metrics' port adds up."""
+    with tempfile.TemporaryDirectory(prefix="checkout-metrics-") as directory:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        if told.metrics_port:
+            _metrics(told, directory).start()
+        yield
+
+
+def _metrics(told: Settings, directory: str) -> MetricsServer:
+    registry, resources = CollectorRegistry(), Resources(told, connections=MOST_AT_ONCE)
+    MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call] # The library has no types there.
+    try:
+        return MetricsServer(told.metrics_port, told.metrics_token, lambda: exposition(resources, registry))
+    except OSError as error:
+        cure = f"port {told.metrics_port} is taken: set another CHECKOUT_METRICS_PORT"
+        raise click.ClickException(cure) from error
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
@@ -51,9 +80,16 @@ def main(host: str, port: int, workers: int) -> None:
         startup.refuse_what_cannot_serve(told)
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
+    # Threads and forks go ill together, and this process answers Prometheus in threads.
+    multiprocessing.set_start_method("spawn")
+    with counted(told):
+        _serve(_address(host, port), port, workers)
+
+
+def _serve(address: str, port: int, workers: int) -> None:
     Server(
         "api.app:app",
-        address=_address(host, port),
+        address=address,
         port=port,
         interface=Interfaces.ASGI,
         factory=True,

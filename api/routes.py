@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from api import alipay, answers, bodies, cart, events, health, metrics, orders, payments, refunds, skus
+from api import alipay, answers, bodies, cart, events, health, orders, payments, refunds, skus
 
 Handler = Callable[..., Awaitable[None]]
 
@@ -69,5 +69,4 @@ ROUTES = (
     Route("GET", "/v1/alipay/return", alipay.come_back, {302: None}, auth=""),
     Route("GET", "/health/live", health.live, _NEVER, auth=""),
     Route("GET", "/health/ready", health.ready, _NEVER, auth="", problems=(503,)),
-    Route("GET", "/metrics", metrics.show, _NEVER, auth="", problems=(401,)),
 )  # fmt: skip # One operation a line or two reads better than one argument a line.

@@ -3,8 +3,9 @@
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from sandbox import ports
 from sandbox.alipay import keys
@@ -37,6 +38,7 @@ class Kept:
     valkey_password: str
     valkey_port: int
     shop_port: int
+    metrics_port: int
 
 
 class Environment:
@@ -68,6 +70,7 @@ class Environment:
             "BROKER_URL": self.valkey.url(0),
             "REDIS_URL": self.valkey.url(1),
             "JWT_SECRET": self.kept.jwt_secret,
+            "METRICS_PORT": str(self.kept.metrics_port),
             "FLOWER_BASIC_AUTH": f"operator:{self.kept.flower_password}",
             "PUBLIC_URL": ports.url(ports.near(options.host), options.port),
             "SHOP_URL": shop,
@@ -102,15 +105,14 @@ def _asked(options: Options) -> dict[str, str]:
 
 def _keep(file: Path, *taken: int) -> Kept:
     """What was kept or is made now; no port of it is one that the stack was asked to use for something else."""
-    kept = Kept(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else _new(*taken)
-    if kept.valkey_port in taken or not ports.is_free(kept.valkey_port):
-        kept = replace(kept, valkey_port=ports.free(*taken))
-    if kept.shop_port in taken or not ports.is_free(kept.shop_port):
-        kept = replace(kept, shop_port=ports.free(*taken))
-    write_private(file, json.dumps(asdict(kept)))
-    return kept
+    kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else asdict(_new(*taken))
+    for name in ("valkey_port", "shop_port", "metrics_port"):
+        if kept[name] in taken or not ports.is_free(kept[name]):
+            kept[name] = ports.free(*taken)
+    write_private(file, json.dumps(kept))
+    return Kept(**kept)
 
 
 def _new(*taken: int) -> Kept:
     jwt, flower, valkey = (secrets.token_urlsafe(32) for _ in range(3))
-    return Kept(jwt, flower, valkey, ports.free(*taken), ports.free(*taken))
+    return Kept(jwt, flower, valkey, *(ports.free(*taken) for _ in range(3)))

@@ -68,6 +68,8 @@ class Stack:
         asked = {"--port": self.options.port, "--flower-port": self.options.flower_port}
         if self.environment.is_ours("ALIPAY_GATEWAY_URL"):
             asked["--alipay-port"] = self.options.alipay_port
+        if not self.environment.is_ours("METRICS_PORT") and self.environment["METRICS_PORT"].isdecimal():
+            asked["CHECKOUT_METRICS_PORT"] = int(self.environment["METRICS_PORT"])
         twice = [f"port {port} is asked for twice" for port, count in Counter(asked.values()).items() if count > 1]
         try:
             return twice + [

@@ -38,7 +38,7 @@ OPERATIONS = [
     (path, method.upper())
     for path, operations in document(TABLE)["paths"].items()
     for method in operations
-    if not path.endswith(("}/events", "/docs", "/metrics"))
+    if not path.endswith(("}/events", "/docs"))
 ]
 
 

@@ -17,10 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
+from prometheus_client import CollectorRegistry
 from redis import Redis
 
 import ops.doctor
+from api.metrics import exposition
 from checkout.db import Engine, transaction
+from checkout.resources import Resources
 from checkout.settings import Settings, parse
 from ops.checkup import Diagnosis, alipay, stores
 from ops.checkup.tokens import tokens
@@ -29,7 +32,6 @@ from ops.doctor import Checkup
 from sandbox.alipay.keys import Keys, load_private
 from sandbox.valkey import Valkey
 from tests.gateway.process import LocalAlipay
-from tests.shared.client import serving
 from tests.shared.command import Command, in_a_process
 from tests.shared.databases import Server, create, drop
 from tests.shared.factories import a_sku
@@ -200,8 +202,7 @@ def test_a_certificate_that_ends(certified: Callable[[int], dict[str, str]], day
 
 def test_the_metrics_tell_the_days_that_are_left(certified: Callable[[int], dict[str, str]], in_process: None) -> None:
     del in_process  # Its process has a shop's environment.
-    with serving(parse(certified(12))) as client:
-        told = client.get("/metrics", user=None).text
+    told = exposition(Resources(parse(certified(12))), CollectorRegistry()).decode()
     assert 'checkout_certificate_days_left{certificate="app"} 12' in told
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -123,6 +124,22 @@ def test_what_it_prints_can_be_used(stack: RunningStack) -> None:
     assert _status(stack.flower_url, stack.flower_password) == 200
     assert ports.answers(int(stack.shop_url.rpartition(":")[2]))
     assert ports.answers(int(stack.alipay_url.rpartition(":")[2]))
+
+
+def test_the_metrics_port_adds_up_what_both_processes_of_the_api_answered(stack: RunningStack) -> None:
+    before = _answered(stack, "/v1/skus")
+    for _ in range(30):  # Each on a connection of its own, which the kernel gives to one or the other.
+        assert _status(f"{stack.api_url}/v1/skus") == 200
+    assert _answered(stack, "/v1/skus") == before + 30
+    assert _status(f"{stack.api_url}/metrics") == 404
+
+
+def _answered(stack: RunningStack, route: str) -> int:
+    port = settings.stored(stack.data_dir)["CHECKOUT_METRICS_PORT"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        told = answer.read().decode()
+    found = re.search(f'^checkout_http_requests_total{{route="{route}",status="200"}} ([0-9.]+)$', told, re.MULTILINE)
+    return int(float(found[1])) if found else 0
 
 
 def test_everything_it_writes_is_for_its_owner_alone(stack: RunningStack) -> None:
