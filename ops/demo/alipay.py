@@ -24,8 +24,9 @@ _LARGE_ENOUGH = 2048
 class LocalAlipay:
     """The gateway of one stack."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: Mapping[str, str], admin_token: str) -> None:
         """`settings` are those that `checkout up` wrote down."""
+        self._admin_token = admin_token
         self._url = settings["CHECKOUT_ALIPAY_GATEWAY_URL"].removesuffix("/gateway.do")
         self._app_id, self._seller_id = settings["CHECKOUT_ALIPAY_APP_ID"], settings["CHECKOUT_ALIPAY_SELLER_ID"]
         self._http = urllib3.PoolManager(maxsize=10, retries=False, timeout=urllib3.Timeout(connect=3, read=20))
@@ -48,7 +49,8 @@ class LocalAlipay:
             time.sleep(_PAUSE_SECONDS)
 
     def _admin(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        answer = self._http.request(method, f"{self._url}/admin/{path}", json=body)
+        headers = {"Authorization": f"Bearer {self._admin_token}"}
+        answer = self._http.request(method, f"{self._url}/admin/{path}", json=body, headers=headers)
         if answer.status != 200:
             raise Missed(f"the local Alipay answered {answer.status} to {path}: {answer.data.decode()[:200]}")
         said: dict[str, Any] = answer.json()

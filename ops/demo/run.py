@@ -22,6 +22,7 @@ from ops.demo.stories import PAY_WINDOW_SECONDS, STORIES, TIME_SCALE, Story
 from ops.demo.timeline import Missed, Record, Timeline
 from ops.up import RunningStack, UpError, start_stack
 from sandbox import ports
+from sandbox.alipay.door import token_of
 
 CATALOGUE = Path(__file__).with_name("catalogue.csv")
 _COMMAND_SECONDS = 60
@@ -101,7 +102,7 @@ def _drive(timeline: Timeline, directory: Path, stories: Sequence[Story]) -> boo
     if loaded.returncode:
         raise Missed(f"checkout catalog load: {loaded.stderr.strip()}")
     timeline.say(f"catalogue: {loaded.stdout.strip()}")
-    failed = _play(timeline, Shop(settings.stored(directory)), stories)
+    failed = _play(timeline, Shop(settings.stored(directory), token_of(directory / "alipay")), stories)
     is_whole = _audit(timeline, directory)
     services = [service for story in failed for service in story.services] + ([] if is_whole else ["orders"])
     _show_logs(timeline, directory, dict.fromkeys(services))

@@ -28,10 +28,13 @@ _EVENTS_AT_ONCE = 1000
 class Shop:
     """One running stack."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
-        """`settings` are those that `checkout up` wrote down: addresses, and the secret that signs tokens."""
+    def __init__(self, settings: Mapping[str, str], admin_token: str) -> None:
+        """`settings` are those that `checkout up` wrote down: addresses, and the secret that signs tokens.
+
+        `admin_token` opens the local Alipay's counter.
+        """
         self.url = settings["CHECKOUT_SHOP_URL"]
-        self.alipay = LocalAlipay(settings)
+        self.alipay = LocalAlipay(settings, admin_token)
         self._api_url = settings["CHECKOUT_PUBLIC_URL"]
         self._secret = settings["CHECKOUT_JWT_SECRET"]
         self._http = urllib3.PoolManager(maxsize=40, retries=False, timeout=urllib3.Timeout(connect=3, read=20))

@@ -9,6 +9,7 @@ from sandbox.alipay import admin, bills, calls, cashier, pages, trades, wire
 from sandbox.alipay.admin import WsgiApp
 from sandbox.alipay.calls import BadGatewayError, SilenceError
 from sandbox.alipay.cashier import CashierPage, CashierStep
+from sandbox.alipay.door import Door
 from sandbox.alipay.gateway import Gateway
 from sandbox.alipay.wire import AlipayError
 
@@ -79,8 +80,8 @@ class HangUpError(Exception):
     """Asked for by a fault."""
 
 
-def create_app(gateway: Gateway) -> WsgiApp:
-    app: WsgiApp = falcon.App(middleware=[admin.LoopbackOnly()])
+def create_app(gateway: Gateway, admin_token: str) -> WsgiApp:
+    app: WsgiApp = falcon.App(middleware=[Door(admin_token)])
     app.req_options.strip_url_path_trailing_slash = True
     app.add_route("/", Front(gateway))
     app.add_route("/gateway.do", GatewayDo(gateway))

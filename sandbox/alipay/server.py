@@ -18,6 +18,7 @@ from granian.server import Server
 
 from sandbox.alipay.admin import WsgiApp
 from sandbox.alipay.app import create_app
+from sandbox.alipay.door import token_of
 from sandbox.alipay.gateway import open_gateway
 from sandbox.alipay.sender import Sender
 
@@ -71,7 +72,7 @@ def load(options: Options, parent: int) -> WsgiApp:
     gateway = open_gateway(options.data_dir, options.url, options.time_scale)
     Sender(gateway, options.notify_workers).start()
     threading.Thread(target=_announce, args=(options.url,), daemon=True).start()
-    return create_app(gateway)
+    return create_app(gateway, token_of(options.data_dir))
 
 
 def _die_with(parent: int) -> None:

@@ -11,6 +11,7 @@ import falcon
 from api.auth import issue
 from checkout import settings
 from checkout.settings import Settings
+from sandbox.local import refuse_strangers
 
 STATIC = Path(__file__).parent / "static"
 BUYERS = ("1001", "1002", "1003")
@@ -40,6 +41,7 @@ class Session:
         self._config = config
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        refuse_strangers(req)
         buyer = req.get_param("buyer") or BUYERS[0]
         if buyer not in BUYERS:
             raise falcon.HTTPNotFound(description="no such demo buyer")

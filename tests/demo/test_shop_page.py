@@ -33,7 +33,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="module")
 def shop(config: Settings) -> falcon.testing.TestClient:
-    return falcon.testing.TestClient(create_app(config))
+    return falcon.testing.TestClient(create_app(config), headers={"Host": "127.0.0.1:8001"})
 
 
 @pytest.mark.parametrize("path", ["/", "/orders/17"])
@@ -61,3 +61,8 @@ def test_a_demo_buyer_gets_a_token_that_is_no_operators(shop: falcon.testing.Tes
 @pytest.mark.parametrize("buyer", ["1", "1001 ", "operator"])
 def test_nobody_else_gets_a_token(shop: falcon.testing.TestClient, buyer: str) -> None:
     assert shop.simulate_get("/session", params={"buyer": buyer}).status_code == 404
+
+
+@pytest.mark.parametrize("smuggled", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}])
+def test_no_other_page_gets_one_either(shop: falcon.testing.TestClient, smuggled: dict[str, str]) -> None:
+    assert shop.simulate_get("/session", headers=smuggled).status_code == 403

@@ -10,6 +10,7 @@ from typing import Any
 import urllib3
 
 from sandbox.alipay import keys
+from sandbox.alipay.door import token_of
 from tests.shared import ports
 
 LONGEST_SECONDS = 60
@@ -54,12 +55,18 @@ class LocalAlipay:
         self.process.wait(LONGEST_SECONDS)
 
     def admin(self, method: str, path: str, body: dict[str, Any] | None = None, status: int = 200) -> dict[str, Any]:
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        text = json.dumps(body) if body is not None else None
-        response = HTTP.request(method, f"{self.url}/admin/{path}", body=text, headers=headers)
+        response = self.ask(method, path, body)
         assert response.status == status, response.data
         answer: dict[str, Any] = response.json()
         return answer
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> urllib3.BaseHTTPResponse:
+        """The admin's answer, whatever it is."""
+        headers = {"Authorization": f"Bearer {token_of(self.data_dir)}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        text = json.dumps(body) if body is not None else None
+        return HTTP.request(method, f"{self.url}/admin/{path}", body=text, headers=headers)
 
     def pay(self, **names: Any) -> dict[str, Any]:
         return self.admin("POST", "pay", names)

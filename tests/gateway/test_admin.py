@@ -1,5 +1,10 @@
 """The pages and the admin API, as a person and a script meet them."""
 
+import base64
+
+import pytest
+
+from sandbox.alipay.door import token_of
 from tests.gateway.merchant import Merchant, new_order
 from tests.gateway.process import HTTP, LocalAlipay
 
@@ -46,3 +51,41 @@ def test_paying_tells_where_the_browser_goes(alipay: LocalAlipay, merchant: Merc
     paid = alipay.pay(pay_url=merchant.page(new_order(), return_url="http://shop.example/back"))
     assert paid["return_url"].startswith("http://shop.example/back?app_id=")
     assert alipay.pay(pay_url=merchant.page(new_order()))["return_url"] is None
+
+
+def ask(alipay: LocalAlipay, **headers: str) -> int:
+    return HTTP.request("GET", f"{alipay.url}/admin/trades", headers=headers).status
+
+
+def test_the_counter_needs_the_token_of_the_data_directory(alipay: LocalAlipay) -> None:
+    token = token_of(alipay.data_dir)
+    assert (alipay.data_dir / "admin.token").stat().st_mode & 0o777 == 0o600
+    assert ask(alipay) == 401
+    assert ask(alipay, Authorization=f"Bearer {token}x") == 401
+    assert ask(alipay, Authorization="Basic ???") == 401
+    assert ask(alipay, Authorization=f"Bearer {token}") == 200
+    person = base64.b64encode(f"me:{token}".encode()).decode()  # What a browser sends that has asked for a password.
+    assert ask(alipay, Authorization=f"Basic {person}") == 200
+
+
+@pytest.mark.parametrize(
+    "smuggled",
+    [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:8088"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+    ],
+)
+def test_a_web_page_does_not_come_behind_the_counter(alipay: LocalAlipay, smuggled: dict[str, str]) -> None:
+    assert ask(alipay, Authorization=f"Bearer {token_of(alipay.data_dir)}", **smuggled) == 403
+
+
+def test_the_token_outlives_a_restart(alipay: LocalAlipay) -> None:
+    before = token_of(alipay.data_dir)
+    alipay.kill()
+    alipay.start_again()
+    assert token_of(alipay.data_dir) == before
+    assert ask(alipay, Authorization=f"Bearer {before}", Origin=alipay.url) == 200

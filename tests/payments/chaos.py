@@ -20,7 +20,7 @@ from checkout import clock, db
 from checkout.audit import stuck
 from checkout.db import sql, transaction
 from checkout.reconciliation import comparison
-from tests.payments.shop import HTTP, Shop, fen
+from tests.payments.shop import Shop, fen
 from tests.payments.worker import AT_WORK
 from tests.shared.processes import ROOT, eventually
 
@@ -189,7 +189,7 @@ def trades(shop: Shop, rows: list[Any]) -> dict[str, dict[str, Any]]:
     """What Alipay has of each attempt that was handed out; nothing where no trade was born."""
 
     def look(number: str) -> dict[str, Any]:
-        answer = HTTP.request("GET", f"{shop.gateway.url}/admin/trades/{number}")
+        answer = shop.gateway.ask("GET", f"trades/{number}")
         assert answer.status in (200, 404), answer.data
         return dict(answer.json()) if answer.status == 200 else {}
 

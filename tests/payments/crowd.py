@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.payments.shop import HTTP, Shop
+from tests.payments.shop import Shop
 from tests.shared.client import an_order_body
 from tests.shared.factories import time_passes
 
@@ -87,7 +87,7 @@ class Buyer:
 
     def _at_alipay(self, step: str, way: Way | None) -> None:
         if way:
-            answer = HTTP.request("POST", f"{self.shop.gateway.url}/admin/{step}", json=way)
+            answer = self.shop.gateway.ask("POST", step, dict(way))
             assert answer.status in (200, 404, 409), answer.data
 
     def wait_until(self, seconds_after_pay_before: float) -> None:

@@ -17,6 +17,7 @@ from checkout import settings
 from ops.up import RunningStack, start_stack
 from sandbox import process
 from sandbox.alipay import keys
+from sandbox.alipay.door import token_of
 from tests.api.test_front import NGINX, an_order, behind_nginx, has_ipv6
 from tests.shared import ports
 from tests.shared.client import token
@@ -80,7 +81,8 @@ def test_an_order_is_placed_paid_by_certificate_and_heard_of(stack: RunningStack
     path = f"/v1/orders/{order['id']}"
     eventually(lambda: look(stack, path)["status"] == "awaiting_payment", "it is placed")
     offer = look(stack, f"{path}/payments", "POST", {"method": "page"})
-    paid = HTTP.request("POST", f"{stack.alipay_url}/admin/pay", json={"pay_url": offer["pay_url"]})
+    admin = {"Authorization": f"Bearer {token_of(stack.data_dir / 'alipay')}"}
+    paid = HTTP.request("POST", f"{stack.alipay_url}/admin/pay", json={"pay_url": offer["pay_url"]}, headers=admin)
     assert paid.status == 200, paid.data
     eventually(lambda: look(stack, path)["status"] == "awaiting_shipment", "Alipay's notify is believed")
     assert HTTP.request("GET", stack.flower_url, headers=basic("operator:a,b:c")).status == 200
