@@ -107,4 +107,4 @@ def _api_workers(stack: RunningStack) -> list[int]:
     """The processes that hold the application: children of the one that only watches over them."""
     pids = stack.pids("api")
     children = [pid for pid in pids if process.stat(pid).parent in pids]
-    return [pid for pid in children if "tracker" not in command_line(pid)]
+    return [pid for pid in children if "resource_tracker" not in command_line(pid)]
