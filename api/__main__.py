@@ -96,6 +96,7 @@ def _serve(address: str, port: int, workers: int) -> None:
         workers=workers,
         loop=Loops.uvloop,
         http=HTTPModes.http1,
+        websockets=False,  # An upgrade is then a request like others.
         backlog=BACKLOG,
         backpressure=MOST_UNDER_WAY,
         log_access=False,

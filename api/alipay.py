@@ -6,8 +6,8 @@ from falcon.asgi import Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
-from api import counters, reading
-from api.problems import BadRequest, TooLarge
+from api import counters, problems, reading
+from api.problems import BadRequest, TooLarge, TooSlow
 from api.runtime import Runtime
 from checkout.alipay import notify
 from checkout.alipay.notify import Foreign, Notify, Unverified
@@ -29,8 +29,8 @@ async def hear(api: Runtime, req: Request, resp: Response) -> None:
     try:
         params = notify.parameters(await reading.raw_body(req, MOST_NOTIFY_BYTES))
         stored = await _believe(api, params)
-    except TooLarge:
-        resp.status = 413
+    except (TooLarge, TooSlow) as error:
+        resp.status = problems.of(error).status
         stored = False
     except (Unverified, BadRequest):
         counters.notifies.labels("unverified").inc()

@@ -1,9 +1,13 @@
-"""What stands before Falcon: requests in the form that it takes, and headers that every answer carries."""
+"""What stands before Falcon: requests in the form that it takes, whole and in time, and headers of every answer."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+
+from api.problems import BadRequest, TooSlow
+from checkout.errors import CheckoutError
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -11,6 +15,7 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+BODY_SECONDS = 10.0
 
 # Orders have names and phones, so nothing may keep an answer; and what the server is called is nobody's business.
 _ALWAYS = [(b"x-content-type-options", b"nosniff"), (b"server", b"")]
@@ -27,10 +32,41 @@ class Front:
         if scope["type"] == "http":
             if scope["http_version"] == "1":  # granian's name for 1.0, which Falcon refuses.
                 scope["http_version"] = "1.0"
-            send = _guarded(send)
+            receive, send = _Body(receive), _guarded(send)
             if scope["method"] == "HEAD":
                 scope["method"], send = "GET", _without_body(send)
         await self._app(scope, receive, send)
+
+
+class _Body:
+    """A request's body until it is whole: who sends it drop by drop, or breaks off, is told so and let go."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
+        self._is_whole = False
+        self._fault: CheckoutError | None = None
+
+    async def __call__(self) -> Mapping[str, Any]:
+        """Raises BadRequest and TooSlow."""
+        if self._is_whole:
+            return await self._receive()
+        if self._fault is not None:
+            raise self._fault
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            return self._broken_by(TooSlow(f"the body has not come within {BODY_SECONDS:.0f} s"))
+        if message["type"] != "http.request":
+            return self._broken_by(BadRequest("the body breaks off, or its chunks are none"))
+        self._is_whole = not message.get("more_body", False)
+        return message
+
+    def _broken_by(self, fault: CheckoutError) -> Mapping[str, Any]:
+        """Falcon takes a first message before it looks for a handler; the fault is raised where the body is read."""
+        self._fault = fault
+        return {"type": "http.request", "body": b"", "more_body": True}
 
 
 def _guarded(send: Send) -> Send:

@@ -36,6 +36,7 @@ _STATUS = {
     "forbidden": 403,
     "bad_request": 400,
     "body_too_large": 413,
+    "request_timeout": 408,
     "unsupported_media_type": 415,
     "cart_full": 422,
     "too_many_orders": 429,
@@ -65,6 +66,12 @@ class TooLarge(CheckoutError):
     """More than the service reads."""
 
     code = "body_too_large"
+
+
+class TooSlow(CheckoutError):
+    """The body takes longer than anybody needs."""
+
+    code = "request_timeout"
 
 
 class WrongMediaType(CheckoutError):
