@@ -334,11 +334,12 @@ ALTER TABLE bill_archives ALTER COLUMN bytes SET STORAGE EXTERNAL; -- In CREATE 
 CREATE TABLE bill_lines (
     day date NOT NULL,
     line int NOT NULL,
-    fen bigint NOT NULL,
+    fen bigint, -- NULL: it can be read in several ways, and proves nothing about its trade on that day
     out_trade_no text NOT NULL,
     request_no text NOT NULL, -- of a refund
     PRIMARY KEY (day, line),
-    CHECK ((request_no = '') = (fen > 0) AND fen <> 0) -- A payment came in; a refund has a number and went out.
+    CHECK ((request_no = '') = (fen > 0) AND fen <> 0), -- A payment came in; a refund has a number and went out.
+    CHECK (fen IS NOT NULL OR request_no = '')
 );
 -- Our books may have the same money on the day before or after.
 CREATE INDEX bill_lines_of_trade ON bill_lines (out_trade_no, request_no);

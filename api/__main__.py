@@ -52,7 +52,7 @@ def _address(host: str, port: int) -> str:
 def counted(told: Settings) -> Iterator[None]:
     """Its processes count into files of one directory, which the metrics' port adds up."""
     with tempfile.TemporaryDirectory(prefix="checkout-metrics-") as directory:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        settings.tell("PROMETHEUS_MULTIPROC_DIR", directory)
         if told.metrics_port:
             _metrics(told, directory).start()
         yield

@@ -163,7 +163,7 @@ def unnamed(call: ast.Call) -> bool:
     """Whether the call reads or writes text in whatever encoding the locale has."""
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
     given = {keyword.arg: keyword.value for keyword in call.keywords}
-    if "encoding" in given or name not in _TEXT_FILES or ast.unparse(call.func) == "os.open":
+    if "encoding" in given or name not in _TEXT_FILES or ast.unparse(call.func) == "os.open" or "force_zip64" in given:
         return "text" in given and "encoding" not in given  # Of a process, whose output is decoded.
     modes = [value for value in (*call.args, given.get("mode")) if isinstance(value, ast.Constant)]
     if name in ("TemporaryFile", "NamedTemporaryFile") and not modes:

@@ -17,6 +17,7 @@ CURES = {
     "query_too_old": "find the trade in Alipay's console: another database of this merchant account made it",
     "refund_refused": "mend what Alipay names, or pay it back in its console; it is tried each hour",
     "bill_unreadable": "look at the day in Alipay's console; checkout reconcile the day again with --fetch-again",
+    "bill_line_unclear": "compare the trade with Alipay's console; its day was compared without it",
     "notify_failed": "mend what the error names; Alipay is asked about the attempt meanwhile",
     "query_failed": "mend what the error names; the attempt is asked about again",
     "answer_differs": "ask Alipay's support: a signed answer spoke of something else; it is asked again",

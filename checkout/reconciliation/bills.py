@@ -9,10 +9,13 @@ from typing import IO, NamedTuple
 
 from checkout import clock
 from checkout.alipay import bill
-from checkout.alipay.bill import Line
 from checkout.alipay.client import Alipay
+from checkout.audit import alarms
+from checkout.audit.alarms import Alarm
 from checkout.db import Connection, Engine, array, sql, transaction
 from checkout.errors import Unavailable
+from checkout.reconciliation import rows
+from checkout.reconciliation.rows import Line
 
 # After midnight in Beijing; Alipay promises the bill for 09:00.
 DUE_AFTER = timedelta(hours=9)
@@ -85,7 +88,7 @@ def _fetch(engine: Engine, alipay: Alipay, day: date) -> Bill:
     if url is None:
         return keep(engine, Bill(day, now, 0), None)
     with bill.download(url) as archive:
-        bill.check(archive)
+        rows.check(archive)
         return keep(engine, Bill(day, now, None), archive)
 
 
@@ -109,7 +112,7 @@ def read(engine: Engine, kept: Bill) -> None:
     count = 0
     with SpooledTemporaryFile(max_size=bill.MEMORY_BYTES) as archive:
         _unpack(engine, kept.day, archive)
-        lines = bill.lines(archive)
+        lines = rows.lines(archive)
         while batch := list(islice(lines, LINES_AT_ONCE)):
             _add(engine, kept, count, batch)
             count += len(batch)
@@ -133,3 +136,6 @@ def _add(engine: Engine, kept: Bill, first: int, batch: list[Line]) -> None:
     columns = {name: array(getattr(line, name) for line in batch) for name in Line._fields}
     with transaction(engine) as connection:
         connection.execute(_ADD, {"day": kept.day, "asked_at": kept.asked_at, "first": first} | columns)
+        for number in sorted({line.out_trade_no for line in batch if line.fen is None}):
+            says = f"a line of the bill of {kept.day} about {number} can be read in more than one way, or in none"
+            alarms.raise_alarm(connection, Alarm("bill_line_unclear", number, says))

@@ -57,14 +57,14 @@ _LINES_OF_PAYMENTS = """
             WHEN p.paid_fen = 0 AND l.fen = p.amount_fen THEN 'state' ELSE 'amount' END,
         l.out_trade_no, '', COALESCE(NULLIF(p.paid_fen, 0), p.amount_fen), l.fen, NULL::timestamptz
     FROM bill_lines l LEFT JOIN payments p ON p.out_trade_no = l.out_trade_no
-    WHERE l.day = :day AND l.request_no = '' AND p.paid_fen IS DISTINCT FROM l.fen
+    WHERE l.day = :day AND l.request_no = '' AND l.fen IS NOT NULL AND p.paid_fen IS DISTINCT FROM l.fen
 """
 _REFUNDS_WITHOUT_LINE = """
     SELECT 'ours_only', p.out_trade_no, r.out_request_no, r.amount_fen, NULL::bigint, r.finished_at
     FROM refunds r JOIN payments p ON p.order_id = r.order_id AND p.n = r.n
     WHERE r.finished_at >= :start AND r.finished_at < :until AND r.status = 'succeeded' AND r.source <> 'external'
         AND NOT EXISTS (SELECT FROM bill_lines l
-            WHERE l.out_trade_no = p.out_trade_no AND l.request_no = r.out_request_no)
+            WHERE l.out_trade_no = p.out_trade_no AND (l.request_no = r.out_request_no OR l.fen IS NULL))
 """
 _LINES_OF_REFUNDS = """
     SELECT CASE WHEN r.amount_fen = -l.fen THEN 'state' ELSE 'amount' END, l.out_trade_no, l.request_no,

@@ -182,6 +182,11 @@ def stored(data_dir: Path) -> dict[str, str]:
     return values
 
 
+def tell(name: str, value: str) -> None:
+    """For a library that reads the environment itself, here and in the processes that this one starts."""
+    os.environ[name] = value
+
+
 def environment() -> dict[str, str]:
     """This process's own environment, for those who start other processes."""
     return dict(os.environ)

@@ -142,12 +142,12 @@ def _account_row(number: int, move: Row, kind: str, fen: int, balance: int) -> s
 
 
 def _row(cells: Sequence[object]) -> str:
-    """Text cells end with a TAB, so that spreadsheets keep long numbers; commas in a name become full-width."""
+    """Text cells end with a TAB, so that spreadsheets keep long numbers; nothing is quoted, and commas stay commas."""
     return ",".join(_cell(cell) for cell in cells)
 
 
 def _cell(cell: object) -> str:
-    text = str(cell).replace(",", "，").replace("\n", " ").replace("\r", " ")
+    text = str(cell)
     return text if isinstance(cell, int) or _AMOUNT.fullmatch(text) else f"{text}\t"
 
 

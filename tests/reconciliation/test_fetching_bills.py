@@ -18,7 +18,7 @@ from checkout.alipay.bill import BillRefused, NotReady
 from checkout.alipay.client import Done
 from checkout.db import sql, transaction
 from checkout.errors import Unavailable
-from checkout.reconciliation import bills, comparison
+from checkout.reconciliation import bills, comparison, rows
 from checkout.reconciliation.bills import Bill
 from checkout.resources import Resources
 from tests.reconciliation.papers import packed, row, trades
@@ -82,7 +82,7 @@ def test_a_refusal_for_good_says_so(shop: Shop) -> None:
 def test_the_archive_is_kept_as_it_came_and_used_again(shop: Shop, past_day: date) -> None:
     assert comparison.run(shop.resources, past_day).theirs.payments == 1
     archive = io.BytesIO(b"".join(piece.bytes for piece in kept(shop, "bill_archives")))
-    assert [line.out_trade_no for line in bill.lines(archive)] == ["EARLY"]
+    assert [line.out_trade_no for line in rows.lines(archive)] == ["EARLY"]
     paid_two_days_ago(shop, "AFTERWARDS")
     assert comparison.run(shop.resources, past_day).theirs.payments == 1
     assert comparison.run(shop.resources, past_day, fetch_again=True).theirs.payments == 2

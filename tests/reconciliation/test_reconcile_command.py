@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from checkout.alipay.bill import Unreadable
 from checkout.db import sql, transaction
 from checkout.reconciliation import comparison
+from checkout.reconciliation.archive import Unreadable
 from checkout.reconciliation.comparison import due
 from checkout.resources import Resources
 from ops.main import main
