@@ -9,14 +9,27 @@ from msgspec import UNSET, Meta, UnsetType
 
 from checkout import money
 from checkout.errors import Invalid
+from checkout.orders import cart
 from checkout.orders.acceptance import Address as StoredAddress
 from checkout.orders.acceptance import Request
-from checkout.stock.catalog import Id
+from checkout.stock.catalog import ID, Id
 
-Text = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
-Detail = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
-Phone = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[0-9+() -]*$(?!\n)")]
+NO_NUL = r"^[^\x00]*$"
+Text = Annotated[str, Meta(max_length=500, pattern=NO_NUL)]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
+Detail = Annotated[str, Meta(min_length=1, max_length=300, pattern=NO_NUL)]
+# At least three digits, which Chinese keyboards also write wide, with extensions and whatever people put in between.
+_BETWEEN = r"[-+(). #*,/extEXT＋－—（）．＃＊，转分机]*"
+PHONE = rf"^{_BETWEEN}(?:[0-9０-９]{_BETWEEN}){{3,32}}$(?!\n)"
+Phone = Annotated[str, Meta(min_length=3, max_length=32, pattern=PHONE)]
+# What a person is told who does not read regular expressions.
+IN_WORDS = {
+    NO_NUL: "a text without the character NUL",
+    PHONE: "a phone number: three digits or more, and + - ( ) . # 转 or blanks between them, like 021-12345678转8012",
+    money.YUAN: "yuan with two decimals, like 119.80",
+    ID: "an id: 1 to 64 letters, digits, dots, dashes and underscores",
+}
+
 Yuan = Annotated[str, Meta(pattern=money.YUAN, examples=["119.80"])]
 Quantity = Annotated[int, Meta(ge=1, le=999)]
 Status = Literal["accepted", "rejected", "awaiting_payment", "awaiting_shipment", "shipped", "completed", "closed"]
@@ -63,9 +76,6 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     """No members."""
 
 
-MOST_LINES = 100
-
-
 def order_request(body: OrderRequest, user_id: int, key: str) -> Request:
     """The request, normalised. Raises Invalid."""
     items = [] if isinstance(body.items, UnsetType) else body.items
@@ -92,6 +102,6 @@ def summed(lines: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
         total[sku_id] = total.get(sku_id, 0) + quantity
         if total[sku_id] > 999:
             raise Invalid("at most 999 of one SKU", f"items[{place}].quantity")
-    if len(total) > MOST_LINES:
-        raise Invalid(f"at most {MOST_LINES} different SKUs", "items")
+    if len(total) > cart.MOST_ITEMS:
+        raise Invalid(f"at most {cart.MOST_ITEMS} different SKUs", "items")
     return tuple(sorted(total.items()))

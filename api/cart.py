@@ -29,7 +29,7 @@ async def put(api: Runtime, req: Request, resp: Response, sku_id: str) -> None:
     body = await reading.json_body(req, bodies.CartItemRequest)
     item = CartItem(reading.sku_id(sku_id), body.quantity, body.selected)
     if not await api.run(lambda: cart.put(api.resources.redis, user_id, item)):
-        raise CartFull(f"at most {cart.MOST_ITEMS} different SKUs")
+        raise CartFull(f"a cart holds {cart.MOST_ITEMS} different SKUs, as many as an order takes: take one out first")
     await _answer(api, resp, user_id)
 
 

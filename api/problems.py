@@ -11,6 +11,7 @@ from falcon.asgi import Request, Response
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from structlog import get_logger
 
+from api.bodies import IN_WORDS
 from checkout import db
 from checkout.errors import CheckoutError, Invalid
 
@@ -120,7 +121,14 @@ def misfit(error: msgspec.ValidationError) -> Invalid:
     path = (found[1] if found else "").lstrip(".")
     if member:
         path = f"{path}.{member[1]}".lstrip(".")
-    return Invalid(_PATH.sub("", message), path or "$")
+    return Invalid(_in_words(_PATH.sub("", message)), path or "$")
+
+
+def _in_words(message: str) -> str:
+    for pattern, words in IN_WORDS.items():
+        if repr(pattern) in message:
+            return f"expected {words}"
+    return message
 
 
 async def on_checkout_error(_req: Request, resp: Response, error: CheckoutError, _params: dict[str, Any]) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from checkout.db import transaction
+from checkout.db import Engine, transaction
 from checkout.stock import catalog as catalogue
+from checkout.stock import lists
 from checkout.stock import units as stocks
+from checkout.stock.catalog import Item
 from ops.shell import data_dir_option, database
 
 # click would take -5 for an option.
@@ -27,14 +31,27 @@ def load(file: Path, data_dir: Path) -> None:
     """Load SKUs from FILE, a .csv with a header or a .json list.
 
     Its members are sku_id, spu_id, title, price (yuan), stock and on_sale. Loading again updates all but the stock
-    of SKUs that are known.
+    of SKUs that are known. A CSV may be as Excel writes it: UTF-8 or GBK, with commas or semicolons. Nothing is loaded
+    when a line is wrong; when loading is interrupted it can be begun again.
     """
     if file.suffix not in (".csv", ".json"):
         raise click.BadParameter("a .csv or a .json file is expected", param_hint="FILE")
-    items = catalogue.parse(file.read_bytes(), is_json=file.suffix == ".json")
-    with database(data_dir) as engine, transaction(engine) as connection:
-        added, updated = catalogue.load(connection, items)
+    with database(data_dir) as engine:
+        items = lists.parse(file.read_bytes(), is_json=file.suffix == ".json")
+        added, updated = load_all(engine, items)
     click.echo(f"added {added}, updated {updated}")
+
+
+def load_all(engine: Engine, items: Sequence[Item]) -> tuple[int, int]:
+    """Adds and updates them, a chunk a transaction. Returns (added, updated)."""
+    added = updated = 0
+    with click.progressbar(length=len(items), label="loading", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        for chunk in catalogue.chunks(items):
+            with transaction(engine) as connection:
+                counts = catalogue.load(connection, chunk)
+            added, updated = added + counts[0], updated + counts[1]
+            bar.update(len(chunk))
+    return added, updated
 
 
 @click.group()

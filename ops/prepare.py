@@ -11,7 +11,7 @@ from pathlib import Path
 
 from checkout import db, schema, settings, startup
 from checkout.db import Connection, transaction
-from checkout.stock import catalog
+from checkout.stock import catalog, lists
 from ops.shell import EXPECTED, reason
 
 SAMPLE = Path(__file__).with_name("sample.csv")
@@ -23,7 +23,7 @@ def prepare(connection: Connection) -> None:
         schema.migrate(connection)
     schema.turn_partitions(connection)
     if not catalog.page(connection, after="", limit=1):
-        catalog.load(connection, catalog.parse(SAMPLE.read_bytes(), is_json=False))
+        catalog.load(connection, lists.parse(SAMPLE.read_bytes(), is_json=False))
 
 
 def main() -> int:

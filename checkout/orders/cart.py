@@ -13,7 +13,8 @@ from checkout.db import Connection, sql
 
 log = get_logger(__name__)
 
-MOST_ITEMS = 200
+MOST_ITEMS = 100  # As many as an order takes.
+MOST_SHOWN = 2 * MOST_ITEMS  # Another program may put in more; an order of them is refused, never cut.
 MOST_UNITS = 999
 CART_SECONDS = 30 * 86_400  # A cart ends so long after it was touched last.
 _SKU_ID = re.compile(rb"[0-9A-Za-z_.-]{1,64}")
@@ -73,7 +74,7 @@ def read(redis: Redis, user_id: int) -> list[CartItem]:
         for sku_id, quantity in quantities.items()
         if _SKU_ID.fullmatch(sku_id) and _QUANTITY.fullmatch(quantity) and int(quantity) > 0
     ]
-    return sorted(rows)[:MOST_ITEMS]
+    return sorted(rows)[:MOST_SHOWN]
 
 
 def put(redis: Redis, user_id: int, item: CartItem) -> bool:

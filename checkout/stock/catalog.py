@@ -1,11 +1,9 @@
-"""The catalogue: SPUs, their SKUs, and how a shop loads them."""
+"""The catalogue: SPUs and their SKUs."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Collection, Sequence
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -13,12 +11,14 @@ from msgspec import Meta
 from checkout import money
 from checkout.columns import Columns
 from checkout.db import Connection, array, sql
-from checkout.errors import Invalid
 from checkout.events import log
 from checkout.events.log import Event
 from checkout.stock import units
 
-Id = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_.-]{1,64}$(?!\n)")]
+CHUNK = 500
+
+ID = r"^[0-9A-Za-z_.-]{1,64}$(?!\n)"
+Id = Annotated[str, Meta(pattern=ID)]
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 
 
@@ -52,36 +52,6 @@ class Listed(NamedTuple):
     on_sale: bool
 
 
-def parse(content: bytes, *, is_json: bool) -> list[Item]:
-    """The items of a CSV file with a header, or of a JSON list. Raises Invalid with the path of the fault."""
-    try:
-        rows = (
-            msgspec.json.decode(content) if is_json else list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
-        )
-        if not isinstance(rows, list):
-            raise Invalid("a list of items is expected", "$")
-    except (msgspec.DecodeError, UnicodeDecodeError, csv.Error) as error:
-        raise Invalid(f"the file cannot be read: {error}", "$") from error
-    items = [_item(row, f"[{place}]") for place, row in enumerate(rows)]
-    if len({item.sku_id for item in items}) < len(items):
-        raise Invalid("a SKU stands there twice", "$")
-    return items
-
-
-def _item(row: Any, path: str) -> Item:
-    try:
-        item = msgspec.convert(row, Item, strict=False)
-    except msgspec.ValidationError as error:
-        raise Invalid(str(error), path) from error
-    try:
-        in_range = 1 <= item.price_fen <= money.LARGEST_FEN
-    except ValueError:
-        in_range = False
-    if not in_range:
-        raise Invalid(f"the price {item.price!r} is not yuan from 0.01 on", f"{path}.price")
-    return item
-
-
 _ADD_SPUS = sql("""
     INSERT INTO spus (id) SELECT DISTINCT id FROM unnest(CAST(:ids AS text[])) AS id ORDER BY id ON CONFLICT DO NOTHING
 """)
@@ -92,6 +62,12 @@ _UPDATE = sql(f"UPDATE skus SET {_CHANGED.but('id').assignments} FROM {_CHANGED.
 _ADD = sql(f"""
     INSERT INTO skus ({_NEW.names}, sequence) SELECT *, (stock > 0)::int FROM {_NEW.rows} ORDER BY id
 """)  # noqa: S608 - as above
+
+
+def chunks(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """In id order, each for a transaction of its own: orders wait for the rows of one chunk, not of all."""
+    ordered = sorted(items, key=lambda item: item.sku_id)
+    return (ordered[first : first + CHUNK] for first in range(0, len(ordered), CHUNK))
 
 
 def load(connection: Connection, items: Sequence[Item]) -> tuple[int, int]:

@@ -260,3 +260,33 @@ def test_a_refund_of_what_was_not_paid(client: Client, engine: Engine) -> None:
     path = f"/v1/orders/{placed(engine)}/refunds"
     result = client.post(path, json={"amount": "1.00"}, headers={"Idempotency-Key": "k"}, is_operator=True)
     assert problem(result) == (409, "not_refundable")
+
+
+@pytest.mark.parametrize(
+    "phone",
+    [
+        "13800000000",
+        "+86 138 0000 0000",
+        "021-12345678转8012",
+        "(021)12345678#2",
+        "138.0013.8000",
+        "１３８００１３８０００",
+        "（０２１）１２３４５６７８－２",
+        "021-12345678 ext 12",
+        "110",
+    ],
+)
+def test_phones_as_people_write_them(client: Client, engine: Engine, phone: str) -> None:
+    a_sku(engine)
+    accepted = raw(client, msgspec.json.encode(an_order_body(address=ADDRESS | {"phone": phone})))
+    assert accepted.status_code == 202, accepted.text
+    assert accepted.json["address"]["phone"] == phone
+
+
+@pytest.mark.parametrize("phone", ["---", "转转转", "12-", "call me", "138\n0000", "²³¹"])
+def test_what_is_no_phone_is_told_in_words(refusing: Client, phone: str) -> None:
+    refused = raw(refusing, msgspec.json.encode(an_order_body(address=ADDRESS | {"phone": phone})))
+    assert problem(refused) == (422, "invalid")
+    [fault] = refused.json["errors"]
+    assert fault["path"] == "address.phone"
+    assert "a phone number: three digits or more" in fault["message"]

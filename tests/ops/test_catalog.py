@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
-from checkout.db import Engine
+from checkout.db import Engine, sql, transaction
+from checkout.stock import catalog, lists
+from checkout.stock.catalog import Item
+from ops.catalog import load_all
 from tests.shared.command import Command, good, refused
 from tests.shared.factories import a_sku, row, rows, stock_of
+from tests.shared.processes import eventually
 
 CSV = "sku_id,spu_id,title,price,stock,on_sale\n1,1,青花盖碗,128.00,5,true\n2,1,公道杯,96.5,0,false\n"
 
@@ -43,23 +48,114 @@ def test_loading_again_updates_all_but_the_stock(checkout: Command, engine: Engi
     assert (row(engine, "skus", id="1").price_fen, stock_of(engine)) == (9900, 5)
 
 
+HEADER = CSV.splitlines()[0]
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("1,1,a,0.001,5,true", "[0].price: the price '0.001' is not yuan from 0.01 on"),
-        ("1,1,a,0,5,true", "[0].price: the price '0' is not yuan from 0.01 on"),
-        ("1,1,a,1.00,-5,true", "[0]: Expected `int` >= 0 - at `$.stock`"),
-        ("1,1,a,1.00,5,perhaps", "[0]: Expected `bool`, got `str` - at `$.on_sale`"),
-        ("1 2,1,a,1.00,5,true", "- at `$.sku_id`"),
-        ("1,1,a,1.00,5,true\n1,1,b,2.00,5,true", "a SKU stands there twice"),
+        ("1,1,a,0.001,5,true", "line 2: price: '0.001' is not yuan from 0.01 on, like 128.00"),
+        ("1,1,a,0,5,true", "line 2: price: '0' is not yuan from 0.01 on, like 128.00"),
+        ("1,1,a,,5,true", "line 2: price: '' is not yuan from 0.01 on, like 128.00"),
+        ("1,1,a,1.00,-5,true", "line 2: stock: Expected `int` >= 0"),
+        ("1,1,a,1.00,5,perhaps", "line 2: on_sale: Expected `bool`, got `str`"),
+        ("1 2,1,a,1.00,5,true", "line 2: sku_id: an id has 1 to 64 letters, digits, dots, dashes and underscores"),
+        (",1,a,1.00,5,true", "line 2: sku_id: an id has 1 to 64 letters, digits, dots, dashes and underscores"),
+        ("1,1,a,1.00,5,true,x", "line 2: 7 cells under 6 columns"),
+        ("1,1", "line 2: Object missing required field `title`"),
+        ("1,1,a,1.00,5,true\n1,1,b,2.00,5,true", "line 3: SKU 1 stands on line 2 already"),
     ],
 )
 def test_a_wrong_line_is_named_and_nothing_is_loaded(
     checkout: Command, engine: Engine, tmp_path: Path, line: str, why: str
 ) -> None:
-    file = written(tmp_path, "c.csv", CSV.splitlines()[0] + "\n" + line)
-    assert refused(checkout("catalog", "load", file)).endswith(why)
+    file = written(tmp_path, "c.csv", f"{HEADER}\n{line}\nlast,1,fine,1.00,5,true\n")
+    assert refused(checkout("catalog", "load", file)) == why
     assert rows(engine, "skus") == []
+
+
+def test_all_faults_are_named_at_once_with_the_lines_that_a_person_sees(checkout: Command, tmp_path: Path) -> None:
+    lines = [
+        HEADER,
+        '1,1,"two\nlines",1.00,5,true',
+        "",
+        "2,1,b,free,5,true",
+        '3,1,"three\n\nlines",x,5,true',
+        "4,1,,1,,",
+    ]
+    told = refused(checkout("catalog", "load", written(tmp_path, "c.csv", "\n".join(lines)))).splitlines()
+    assert [one.partition(":")[0] for one in told] == ["line 5", "line 6", "line 9"]
+
+
+def test_faults_without_end_are_counted(checkout: Command, tmp_path: Path) -> None:
+    lines = [HEADER, *(f"{number},1,a,free,1,true" for number in range(lists.MOST_FAULTS + 7))]
+    told = refused(checkout("catalog", "load", written(tmp_path, "c.csv", "\n".join(lines)))).splitlines()
+    assert (len(told), told[-1]) == (lists.MOST_FAULTS + 1, "and 7 more")
+
+
+@pytest.mark.parametrize("header", ["", "sku_id,spu_id,title", f"{HEADER},colour", f"{HEADER},price", "1,1,a,1.00"])
+def test_a_header_that_names_something_else(checkout: Command, tmp_path: Path, header: str) -> None:
+    told = refused(checkout("catalog", "load", written(tmp_path, "c.csv", f"{header}\n1,1,a,1.00,1,true\n")))
+    assert told.startswith("line 1: the header names the columns sku_id, spu_id, title, price, stock, on_sale; ")
+
+
+EXCEL = (
+    "sku_id;spu_id;title;price;stock;on_sale;;\r\n1;1;青花盖碗, 大;128.00;;TRUE;;\r\n"
+    "2;1;公道杯;96.5;7;FALSE;;\r\n;;;;;;;\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        EXCEL.encode("gbk"),
+        EXCEL.encode("utf-8-sig"),
+        EXCEL.encode(),
+        EXCEL.replace(";", "\t").encode("utf-16"),
+        EXCEL.replace("碗, 大", "碗，大").replace(";", ",").encode("gbk"),
+        b"sep=;\r\n" + EXCEL.encode("gbk"),
+        EXCEL.replace("128.00;;TRUE", "128.00;0;").encode("gbk"),
+    ],
+)
+def test_a_file_as_spreadsheets_write_it(checkout: Command, engine: Engine, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "c.csv").write_bytes(content)
+    assert good(checkout("catalog", "load", tmp_path / "c.csv")) == "added 2, updated 0\n"
+    first, second = rows(engine, "skus")
+    assert (first.title[:4], first.price_fen, first.stock, first.on_sale) == ("青花盖碗", 12800, 0, True)
+    assert (second.title, second.price_fen, second.stock, second.on_sale) == ("公道杯", 9650, 7, False)
+
+
+def test_lines_are_counted_below_a_spreadsheets_hint(checkout: Command, tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_bytes(b"sep=;\r\n" + EXCEL.replace("96.5", "free").encode("gbk"))
+    assert refused(checkout("catalog", "load", tmp_path / "c.csv")).startswith("line 4: price: 'free'")
+
+
+def test_a_long_list_is_loaded_in_pieces_that_hold_no_others_row(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one piece waits for a row that somebody has, the pieces before it are there and free."""
+    monkeypatch.setattr(catalog, "CHUNK", 2)
+    items = [Item(sku_id, "1", "new", "1.00") for sku_id in ("d", "b", "a", "c")]
+    for sku_id in ("a", "d"):
+        a_sku(engine, sku_id)
+    with transaction(engine) as busy:
+        busy.execute(sql("SELECT FROM skus WHERE id = 'd' FOR UPDATE"))
+        loading = threading.Thread(target=load_all, args=(engine, items))
+        loading.start()
+        eventually(lambda: count_waiting(engine) == 1, "the second piece waits")
+        with transaction(engine) as other:
+            found = other.execute(sql("SELECT id, title FROM skus WHERE id <> 'd' ORDER BY id FOR UPDATE NOWAIT")).all()
+    loading.join()
+    assert [tuple(one) for one in found] == [("a", "new"), ("b", "new")]
+    assert [one.title for one in rows(engine, "skus")] == ["new"] * 4
+
+
+def count_waiting(engine: Engine) -> int:
+    with transaction(engine) as connection:
+        waiting: int = connection.execute(
+            sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+        ).scalar_one()
+    return waiting
 
 
 def test_another_kind_of_file_is_a_misuse(checkout: Command, tmp_path: Path) -> None:

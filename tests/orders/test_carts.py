@@ -53,8 +53,18 @@ def test_the_keys_in_redis_are_those_of_the_contract(client: Client, redis: Redi
 def test_a_full_cart_takes_no_other_sku(client: Client, redis: Redis) -> None:
     for number in range(cart.MOST_ITEMS):
         cart.put(redis, 1, CartItem(f"s{number}", 1, True))
-    assert problem(client.put("/v1/cart/items/other", json={"quantity": 1})) == (422, "cart_full")
+    full = client.put("/v1/cart/items/other", json={"quantity": 1})
+    assert problem(full) == (422, "cart_full")
+    assert "100 different SKUs, as many as an order takes" in full.json["detail"]
     assert client.put("/v1/cart/items/s1", json={"quantity": 9}).status_code == 200
+
+
+def test_a_full_cart_is_an_order(client: Client, engine: Engine, redis: Redis) -> None:
+    for number in range(cart.MOST_ITEMS):
+        a_sku(engine, f"s{number}")
+        cart.put(redis, 1, CartItem(f"s{number}", 1, True))
+    body = an_order_body(items=None, from_cart=True)
+    assert client.post("/v1/orders", json=body, headers={"Idempotency-Key": "full"}).status_code == 202
 
 
 @pytest.mark.parametrize("noise", ["abc", "-1", "0", "1000", "1.5", "", "²"])
@@ -204,7 +214,9 @@ def test_a_cart_left_behind_is_cleared_by_the_sweep(client: Client, redis: Redis
 
 
 def test_more_skus_than_an_order_may_have_are_refused(client: Client, redis: Redis, engine: Engine) -> None:
-    for number in range(101):
-        cart.put(redis, 1, CartItem(f"s{number}", 1, True))
+    """Another program of the shop may have put them in."""
+    many = [f"s{number}" for number in range(cart.MOST_ITEMS + 1)]
+    redis.hset("cart_1", mapping=dict.fromkeys(many, 1))
+    redis.sadd("cart_selected_1", *many)
     assert problem(client.order("k", FROM_CART)) == (422, "invalid")
     assert rows(engine, "orders") == []
