@@ -52,7 +52,7 @@ class Environment:
         self._given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
         self.postgres = Postgres(self.data_dir / "postgres")
         self.valkey = Valkey(self.data_dir / "valkey", port=self.kept.valkey_port, password=self.kept.valkey_password)
-        self.variables = self._ours(options) | self._given | _asked(options)
+        self.variables = self._ours(options) | self._given | _asked(options) | self._origins()
         write_private(self.data_dir / "environment.json", json.dumps(self.variables, indent=2))
 
     def __getitem__(self, name: str) -> str:
@@ -74,11 +74,18 @@ class Environment:
             "FLOWER_BASIC_AUTH": f"operator:{self.kept.flower_password}",
             "PUBLIC_URL": ports.url(ports.near(options.host), options.port),
             "SHOP_URL": shop,
-            "CORS_ORIGINS": shop,
         }
         if self.is_ours("ALIPAY_GATEWAY_URL"):
             ours |= self._sandbox_merchant(options.alipay_port)
         return {PREFIX + name: value for name, value in ours.items()}
+
+    def _origins(self) -> dict[str, str]:
+        """The shop that we start is let in beside those that the caller names."""
+        given = self._given.get(f"{PREFIX}CORS_ORIGINS", "")
+        if "*" in given or not self.is_ours("SHOP_URL"):
+            return {}
+        shop = f"http://{ports.LOOPBACK}:{self.kept.shop_port}"
+        return {f"{PREFIX}CORS_ORIGINS": ",".join(filter(None, (given, shop)))}
 
     def _sandbox_merchant(self, port: int) -> dict[str, str]:
         merchant = keys.ensure(self.data_dir / "alipay")

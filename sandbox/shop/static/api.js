@@ -25,6 +25,8 @@ export async function signIn(buyer = localStorage.getItem("buyer")) {
 }
 
 export const currentBuyer = () => session.buyer;
+/** What delivery costs, in yuan: `fee`, or nothing for goods of `free_from` or more; "0.00" there means never. */
+export const freight = () => session.freight;
 export const address = (path) => session.api + path;
 
 async function send(method, path, body, headers) {

@@ -13,11 +13,12 @@ function keyFor(request) {
   return key;
 }
 
-/** Orders what is selected in the cart. Throws ApiError. */
-export async function orderFromCart(payMethod) {
+/** Orders what is selected in the cart, for that total in yuan or not at all. Throws ApiError. */
+export async function orderFromCart(payMethod, total) {
   const buyer = currentBuyer();
   const body = {
     from_cart: true,
+    expected_total: total,
     pay_method: payMethod,
     address: { recipient: `买家 ${buyer}`, phone: "13800000000", region: "上海市 黄浦区", detail: "示例路 1 号" },
   };
