@@ -16,6 +16,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BODY_SECONDS = 10.0
+# Nobody reads a body with these.
+_BODILESS = ("GET", "HEAD", "OPTIONS")
 
 # Orders have names and phones, so nothing may keep an answer; and what the server is called is nobody's business.
 _ALWAYS = [(b"x-content-type-options", b"nosniff"), (b"server", b"")]
@@ -29,44 +31,83 @@ class Front:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            if scope["http_version"] == "1":  # granian's name for 1.0, which Falcon refuses.
-                scope["http_version"] = "1.0"
-            receive, send = _Body(receive), _guarded(send)
-            if scope["method"] == "HEAD":
-                scope["method"], send = "GET", _without_body(send)
-        await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if scope["http_version"] == "1":  # granian's name for 1.0, which Falcon refuses.
+            scope["http_version"] = "1.0"
+        send = _guarded(send)
+        if scope["method"] == "HEAD":
+            scope["method"], send = "GET", _without_body(send)
+        if scope["method"] in _BODILESS:
+            await self._app(scope, receive, send)
+            return
+        body = _Body(receive)
+        try:
+            await self._app(scope, body, send)
+        finally:
+            body.leave()
 
 
 class _Body:
-    """A request's body until it is whole: who sends it drop by drop, or breaks off, is told so and let go."""
+    """A request's body until it is whole: who sends it drop by drop, or breaks off, is told so and let go.
+
+    What the server waits with is cancelled only when the answer has gone: a message that comes in the same instant is
+    lost then, and with it the request. Whoever holds it longer keeps the connection open.
+    """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + BODY_SECONDS
         self._is_whole = False
-        self._fault: CheckoutError | None = None
+        self._fault: Callable[[], CheckoutError] | None = (
+            None  # Made anew: a kept one keeps all frames it came through.
+        )
+        self._pending: asyncio.Task[None] | None = None
 
     async def __call__(self) -> Mapping[str, Any]:
         """Raises BadRequest and TooSlow."""
         if self._is_whole:
             return await self._receive()
         if self._fault is not None:
-            raise self._fault
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                message = await self._receive()
-        except TimeoutError:
-            return self._broken_by(TooSlow(f"the body has not come within {BODY_SECONDS:.0f} s"))
+            raise self._fault()
+        message = await self._next()
+        if message is None:
+            return self._broken_by(lambda: TooSlow(f"the body has not come within {BODY_SECONDS:.0f} s"))
         if message["type"] != "http.request":
-            return self._broken_by(BadRequest("the body breaks off, or its chunks are none"))
+            return self._broken_by(lambda: BadRequest("the body breaks off, or its chunks are none"))
         self._is_whole = not message.get("more_body", False)
         return message
 
-    def _broken_by(self, fault: CheckoutError) -> Mapping[str, Any]:
+    def leave(self) -> None:
+        """The answer has gone, and nobody waits for the rest: the server closes what nobody holds any more."""
+        if self._pending is not None:
+            self._pending.cancel()
+        del self._receive
+
+    async def _next(self) -> Mapping[str, Any] | None:
+        """The next message; None when the time is over."""
+        came: asyncio.Future[Mapping[str, Any] | None] = self._loop.create_future()
+        self._pending = self._loop.create_task(self._hear(came))
+        end = self._loop.call_at(self._deadline, _settle, came, None)
+        try:
+            return await came
+        finally:
+            end.cancel()
+
+    async def _hear(self, came: asyncio.Future[Mapping[str, Any] | None]) -> None:
+        _settle(came, await self._receive())
+
+    def _broken_by(self, fault: Callable[[], CheckoutError]) -> Mapping[str, Any]:
         """Falcon takes a first message before it looks for a handler; the fault is raised where the body is read."""
         self._fault = fault
         return {"type": "http.request", "body": b"", "more_body": True}
+
+
+def _settle(came: asyncio.Future[Mapping[str, Any] | None], message: Mapping[str, Any] | None) -> None:
+    if not came.done():
+        came.set_result(message)
 
 
 def _guarded(send: Send) -> Send:
