@@ -13,6 +13,16 @@ CREATE TYPE payment_evidence AS ENUM ('never_offered', 'closed_at_alipay', 'expi
 CREATE TYPE refund_status AS ENUM ('requested', 'unknown', 'succeeded', 'failed');
 CREATE TYPE refund_source AS ENUM ('operator', 'late', 'double', 'external');
 
+-- Which files of migrations/ are in this schema, and the oldest code that can live with it.
+CREATE TABLE schema_version (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    version int NOT NULL,
+    oldest_code int NOT NULL,
+    steps_done int NOT NULL DEFAULT 0, -- of the next file, while it is being applied
+    CHECK (oldest_code <= version)
+);
+INSERT INTO schema_version (version, oldest_code) VALUES (3, 1);
+
 -- An amount as a person reads it.
 CREATE FUNCTION yuan(fen bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
     $$ SELECT to_char(fen / 100.0, 'FM99999999990.00') $$;
@@ -86,6 +96,8 @@ CREATE TABLE orders (
     remark text NOT NULL DEFAULT '',
     reason text,
     shortages jsonb,
+    reference text NOT NULL DEFAULT '', -- the shop's own number for it
+    metadata jsonb, -- the shop's own words for it: text by name
     CHECK (cardinality(sku_ids) BETWEEN 1 AND 100 AND cardinality(sku_ids) = cardinality(quantities)),
     -- A placed order has totals and knows where its stock is; a rejected one may carry the totals that would hold.
     CHECK ((placed_at IS NULL) = (stock IS NULL)),
@@ -107,6 +119,8 @@ CREATE TABLE orders (
     END)
 ) WITH (fillfactor = 75);
 
+-- Few shops give their orders numbers of their own; those who do look for them.
+CREATE INDEX orders_by_reference ON orders (reference) WHERE reference <> '';
 -- A user's own orders, newest first, by keyset.
 CREATE INDEX orders_of_user ON orders (user_id, id);
 

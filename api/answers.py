@@ -47,6 +47,9 @@ class OrderBody(msgspec.Struct):
     items: list[LineBody]
     total_count: int
     address: Address
+    remark: str
+    reference: str
+    metadata: dict[str, str]
     accepted_at: str
     events_url: str
     reason: str | UnsetType = UNSET
@@ -56,6 +59,8 @@ class OrderBody(msgspec.Struct):
     placed_at: str | UnsetType = UNSET
     pay_before: str | UnsetType = UNSET
     paid_at: str | UnsetType = UNSET
+    shipped_at: str | UnsetType = UNSET
+    completed_at: str | UnsetType = UNSET
     closed_at: str | UnsetType = UNSET
     payment: PaymentSummary | UnsetType = UNSET
     shortages: list[Shortage] | UnsetType = UNSET
@@ -163,6 +168,9 @@ def accepted_body(order_id: int, request: Request, accepted_at: str, events_url:
         items=[LineBody(sku_id, quantity) for sku_id, quantity in request.lines],
         total_count=sum(quantity for _, quantity in request.lines),
         address=Address(address.recipient, address.phone, address.region, address.detail),
+        remark=request.remark,
+        reference=request.reference,
+        metadata=dict(request.metadata),
         accepted_at=accepted_at,
         events_url=events_url,
     )
@@ -176,6 +184,9 @@ def order_body(view: View, events_url: str) -> OrderBody:
         items=_lines(view),
         total_count=sum(view.quantities),
         address=Address(view.recipient, view.phone, view.region, view.detail),
+        remark=view.remark,
+        reference=view.reference,
+        metadata=view.metadata or {},
         accepted_at=clock.rfc3339(view.accepted_at),
         events_url=events_url,
     )
@@ -185,7 +196,7 @@ def order_body(view: View, events_url: str) -> OrderBody:
         body.goods_amount = money.yuan(view.goods_fen or 0)
         body.freight = money.yuan(view.freight_fen or 0)
         body.total_amount = money.yuan(view.total_fen)
-    for name in ("placed_at", "pay_before", "paid_at", "closed_at"):
+    for name in ("placed_at", "pay_before", "paid_at", "shipped_at", "completed_at", "closed_at"):
         if (instant := getattr(view, name)) is not None:
             setattr(body, name, clock.rfc3339(instant))
     if view.payment is not None:

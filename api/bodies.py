@@ -22,6 +22,14 @@ Detail = Annotated[str, Meta(min_length=1, max_length=300, pattern=NO_NUL)]
 _BETWEEN = r"[-+(). #*,/extEXT＋－—（）．＃＊，转分机]*"
 PHONE = rf"^{_BETWEEN}(?:[0-9０-９]{_BETWEEN}){{3,32}}$(?!\n)"
 Phone = Annotated[str, Meta(min_length=3, max_length=32, pattern=PHONE)]
+Reference = Annotated[str, Meta(max_length=64, pattern=NO_NUL)]
+Metadata = Annotated[
+    dict[
+        Annotated[str, Meta(min_length=1, max_length=40, pattern=NO_NUL)],
+        Annotated[str, Meta(max_length=500, pattern=NO_NUL)],
+    ],
+    Meta(max_length=16),
+]
 # What a person is told who does not read regular expressions.
 IN_WORDS = {
     NO_NUL: "a text without the character NUL",
@@ -56,6 +64,8 @@ class OrderRequest(msgspec.Struct, forbid_unknown_fields=True):
     from_cart: bool = False
     expected_total: Yuan | UnsetType = UNSET
     remark: Text = ""
+    reference: Reference = ""
+    metadata: Metadata = {}
 
 
 class CartItemRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -91,6 +101,8 @@ def order_request(body: OrderRequest, user_id: int, key: str) -> Request:
         pay_method=body.pay_method,
         address=StoredAddress(address.recipient, address.phone, address.region, address.detail),
         remark=body.remark,
+        reference=body.reference,
+        metadata=tuple(sorted(body.metadata.items())),
         expected_total_fen=expected,
     )
 

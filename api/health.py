@@ -18,7 +18,7 @@ async def live(_api: Runtime, _req: Request, resp: Response) -> None:
 
 async def ready(api: Runtime, _req: Request, resp: Response) -> None:
     """Orders can be stored, whatever else stands still: a 202 needs neither the broker nor a worker."""
-    if not await api.transact(schema.is_current):
-        raise Unavailable("the database has not our tables: run checkout migrate")
+    if why := await api.transact(schema.misfit):
+        raise Unavailable(f"the database does not fit: {why}")
     silent = await api.transact(heartbeats.standing_still)
     reading.answer(resp, {"status": "ok", "standing_still": silent})

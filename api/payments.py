@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from falcon.asgi import Request, Response
 
 from api import answers, bodies, reading
@@ -29,17 +31,21 @@ async def make(api: Runtime, req: Request, resp: Response, order_id: str) -> Non
     if method == "qr":
         body.qr_code = await api.call_alipay(lambda: _qr_code(api, offer))
     elif method == "app":
-        body.order_string = await api.run(lambda: api.resources.alipay.order_string(offer.payment, offer.pay_before))
+        body.order_string = await api.run(lambda: api.resources.alipay.order_string(*_said(offer)))
     else:
-        body.pay_url = await api.run(lambda: api.resources.alipay.pay_url(offer.payment, offer.pay_before))
+        body.pay_url = await api.run(lambda: api.resources.alipay.pay_url(*_said(offer)))
     reading.answer(resp, body, 201)
+
+
+def _said(offer: Offer) -> tuple[Payment, datetime, str]:
+    return offer.payment, offer.pay_before, offer.reference
 
 
 def _qr_code(api: Runtime, offer: Offer) -> str:
     """The stored code, or Alipay's; when its answer is unknown, the attempt stays watched and a next one is made."""
     if offer.payment.qr_code is not None:
         return offer.payment.qr_code
-    result = api.resources.alipay.precreate(offer.payment, offer.pay_before)
+    result = api.resources.alipay.precreate(*_said(offer))
     with transaction(api.resources.engine) as connection:
         if isinstance(result, Done):
             offers.keep_qr_code(connection, offer.payment, result.fields["qr_code"])

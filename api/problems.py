@@ -111,7 +111,7 @@ def of(error: CheckoutError) -> Problem:
 
 
 _FIELD = re.compile(r"field `([^`]+)`")
-_PATH = re.compile(r" - at `(?:key )?\$?([^`]*)`$")
+_PATH = re.compile(r" - at (?:`key` in )?`\$?([^`]*)`$")
 
 
 def misfit(error: msgspec.ValidationError) -> Invalid:

@@ -20,6 +20,7 @@ from checkout import statements
 from checkout.errors import SettingsError
 
 __all__ = [
+    "SCHEMA_VERSION",
     "Connection",
     "Engine",
     "array",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 OLDEST_VERSION = 15
+# The last file of migrations/ that this code knows. Other processes read it from our sessions' names.
+SCHEMA_VERSION = 3
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 10
 # Longer than any statement may run. Several in one message get here only by waiting for one lock after the other, or
@@ -117,7 +120,7 @@ def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECON
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # They are names, phones and addresses, and errors are logged.
         connect_args={
-            "application_name": "checkout",
+            "application_name": f"checkout/{SCHEMA_VERSION}",
             "client_encoding": "utf8",
             **_KEEPALIVES,
             "connection_factory": Factory,

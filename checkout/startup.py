@@ -17,7 +17,7 @@ from redis import Redis, RedisError
 from redis.exceptions import AuthenticationError, ResponseError
 from sqlalchemy.exc import DBAPIError
 
-from checkout import db
+from checkout import db, schema
 from checkout.alipay import keys
 from checkout.db import Engine, sql
 from checkout.errors import SettingsError
@@ -72,9 +72,24 @@ def _found(probe: Callable[[Settings], Iterator[Fault]], settings: Settings) -> 
 
 
 def refuse_what_cannot_serve(settings: Settings) -> None:
-    """Raises SettingsError for what waiting does not mend."""
-    if wrong := [fault.says for fault in faults(settings) if not fault.may_pass]:
+    """Raises SettingsError for what waiting does not mend, a database of other code's tables included."""
+    if wrong := [fault.says for fault in faults(settings) if not fault.may_pass] or _of_the_schema(settings):
         raise SettingsError("; ".join(wrong))
+
+
+def _of_the_schema(settings: Settings) -> list[str]:
+    """An empty database is only not ready yet, and one that is away says nothing."""
+    engine = db.connect(settings.database_url, size=1, statement_seconds=ANSWER_SECONDS)
+    try:
+        with db.transaction(engine) as connection:
+            if schema.state(connection) is None:
+                return []
+            why = schema.misfit(connection)
+        return [f"CHECKOUT_DATABASE_URL names a database that does not fit: {why}"] if why else []
+    except DBAPIError:
+        return []
+    finally:
+        engine.dispose()
 
 
 def _keys(settings: Settings) -> Iterator[Fault]:

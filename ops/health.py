@@ -11,21 +11,26 @@ import click
 from checkout import db, schema, settings
 from checkout.audit import invariants as auditing
 from checkout.db import reading, transaction
+from checkout.schema import migrations
 from ops.shell import data_dir_option, database, json_option, print_json, visible
 
 AUDIT_STATEMENT_SECONDS = 600
+LONGEST_STATEMENT_SECONDS = 86_400
 
 
 @click.command()
 @data_dir_option
 def migrate(data_dir: Path) -> None:
-    """Bring an empty database to the schema; ours is left as it is."""
-    with database(data_dir) as engine, transaction(engine) as connection:
-        if schema.is_current(connection):
+    """Bring an empty database to the schema, or an older one to this version's while it serves.
+
+    Interrupted, it goes on where it was.
+    """
+    with database(data_dir, statement_seconds=LONGEST_STATEMENT_SECONDS) as engine:
+        if not migrations.migrate(engine, click.echo):
             click.echo("the schema is there")
             return
-        schema.migrate(connection)
-    click.echo("the schema is new")
+        with transaction(engine) as connection:
+            schema.turn_partitions(connection)
 
 
 class Time(click.ParamType[datetime]):

@@ -11,19 +11,23 @@ from pathlib import Path
 
 from checkout import db, schema, settings, startup
 from checkout.db import Connection, transaction
+from checkout.schema import migrations
 from checkout.stock import catalog, lists
 from ops.shell import EXPECTED, reason
 
+LONGEST_STATEMENT_SECONDS = 86_400
 SAMPLE = Path(__file__).with_name("sample.csv")
 
 
 def prepare(connection: Connection) -> None:
-    """Raises NotEmpty when somebody else's tables are there."""
-    if not schema.is_current(connection):
-        schema.migrate(connection)
+    """What a database with our tables needs before it can serve."""
     schema.turn_partitions(connection)
     if not catalog.page(connection, after="", limit=1):
         catalog.load(connection, lists.parse(SAMPLE.read_bytes(), is_json=False))
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"prepare: {line}\n")
 
 
 def main() -> int:
@@ -33,7 +37,8 @@ def main() -> int:
         if found := startup.faults(told):
             sys.stderr.writelines(f"prepare: {fault.says}\n" for fault in found)
             return 1
-        engine = db.connect(told.database_url, size=1)
+        engine = db.connect(told.database_url, size=2, statement_seconds=LONGEST_STATEMENT_SECONDS)
+        migrations.migrate(engine, _tell)
         with transaction(engine) as connection:
             prepare(connection)
     except EXPECTED as error:

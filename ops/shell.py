@@ -86,9 +86,9 @@ def _first_line(error: BaseException | None) -> str:
 
 
 @contextmanager
-def database(data_dir: Path) -> Iterator[Engine]:
+def database(data_dir: Path, statement_seconds: int = db.STATEMENT_SECONDS) -> Iterator[Engine]:
     """The shop's database, for commands that need nothing else. Raises SettingsError."""
-    engine = db.connect(settings.database_url(data_dir), size=1)
+    engine = db.connect(settings.database_url(data_dir), size=1, statement_seconds=statement_seconds)
     try:
         yield engine
     finally:

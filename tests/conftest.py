@@ -11,10 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 from redis import Redis
 
-from checkout import db, schema
+from checkout import db
 from checkout.db import Engine
 from checkout.db import transaction as in_transaction
 from checkout.resources import Resources
+from checkout.schema import migrations
 from checkout.settings import Settings, parse
 from ops.main import main
 from sandbox import postgres, valkey
@@ -56,7 +57,7 @@ def template(server: Server) -> str:
     """The database that every test's own is a copy of."""
     engine = db.connect(create(server, TEMPLATE))
     with in_transaction(engine) as connection:
-        schema.migrate(connection)
+        migrations.create(connection)
     engine.dispose()
     return TEMPLATE
 

@@ -82,23 +82,25 @@ class Alipay:
         self._notify_url = f"{settings.public_url}/v1/alipay/notify"
         self._wire = Wire(self.app_id, self.keys, self.trust, settings.alipay_gateway_url, self._notify_url)
 
-    def pay_url(self, payment: Payment, pay_before: datetime) -> str:
+    def pay_url(self, payment: Payment, pay_before: datetime, reference: str = "") -> str:
         """The signed cashier address of a page or wap attempt; always the same text for the same attempt."""
         method, common = self._signed_payment(payment, pay_before)
-        return self._wire.link(method, self._bill(payment, pay_before), return_url=self._return_url, **common)
+        bill = self._bill(payment, pay_before, reference)
+        return self._wire.link(method, bill, return_url=self._return_url, **common)
 
-    def order_string(self, payment: Payment, pay_before: datetime) -> str:
+    def order_string(self, payment: Payment, pay_before: datetime, reference: str = "") -> str:
         """What the app hands to Alipay's client SDK."""
         method, common = self._signed_payment(payment, pay_before)
-        return str(self._wire.client_api(method, self._bill(payment, pay_before), **common))
+        return str(self._wire.client_api(method, self._bill(payment, pay_before, reference), **common))
 
     def _signed_payment(self, payment: Payment, pay_before: datetime) -> tuple[str, dict[str, str]]:
         method, _ = _PRODUCTS[payment.method or "page"]
         return method, {"timestamp": clock.beijing(payment.offered_at or pay_before)}
 
-    def _bill(self, payment: Payment, pay_before: datetime) -> dict[str, str]:
+    def _bill(self, payment: Payment, pay_before: datetime, reference: str) -> dict[str, str]:
         product = _PRODUCTS.get(payment.method or "page", ("", "FACE_TO_FACE_PAYMENT"))[1]
-        return {
+        described = {"body": _IN_SUBJECT.sub(" ", reference)} if reference else {}
+        return described | {
             "out_trade_no": payment.out_trade_no,
             "total_amount": money.yuan(payment.amount_fen),
             "subject": _IN_SUBJECT.sub(" ", f"订单 {payment.order_id}")[:256],
@@ -106,9 +108,9 @@ class Alipay:
             "time_expire": clock.beijing(pay_before),
         }
 
-    def precreate(self, payment: Payment, pay_before: datetime) -> Result:
+    def precreate(self, payment: Payment, pay_before: datetime, reference: str = "") -> Result:
         """Asks for a QR code; `fields["qr_code"]`."""
-        return self._call("alipay.trade.precreate", self._bill(payment, pay_before))
+        return self._call("alipay.trade.precreate", self._bill(payment, pay_before, reference))
 
     def query(self, out_trade_no: str, trade_no: str | None = None) -> Result:
         """What Alipay knows of the trade; `trade` reads the fields."""

@@ -37,6 +37,8 @@ class Request(msgspec.Struct, frozen=True):
     address: Address
     remark: str
     expected_total_fen: int | None
+    reference: str = ""
+    metadata: tuple[tuple[str, str], ...] = ()  # sorted by name
 
     @property
     def wanted(self) -> tuple[tuple[str, int], ...]:
@@ -49,9 +51,15 @@ class Request(msgspec.Struct, frozen=True):
 
     @property
     def fingerprint(self) -> str:
-        """What makes it the same request; a cart's content is not part of it, that it comes from the cart is."""
+        """What makes it the same request; a cart's content is not part of it, that it comes from the cart is.
+
+        What came later counts only where it is said: a request without it stays the same for older code's orders.
+        """
         lines = () if self.from_cart else self.lines
+        said: tuple[object, ...]
         said = (lines, self.from_cart, self.pay_method, self.address, self.remark, self.expected_total_fen)
+        if self.reference or self.metadata:
+            said = (*said, self.reference, self.metadata)
         return digest(msgspec.json.encode(said).decode())
 
 
@@ -96,15 +104,17 @@ _INSERT = sql("""
             CAST(:sku_ids AS text[]), CAST(:quantities AS text[]), CAST(:from_cart AS bool[]),
             CAST(:pay_methods AS pay_method[]), CAST(:recipients AS text[]), CAST(:phones AS text[]),
             CAST(:regions AS text[]), CAST(:details AS text[]), CAST(:remarks AS text[]), CAST(:expected AS bigint[]),
-            CAST(:statuses AS order_status[]), CAST(:reasons AS text[]), CAST(:shortages AS text[])
+            CAST(:statuses AS order_status[]), CAST(:reasons AS text[]), CAST(:shortages AS text[]),
+            CAST(:references AS text[]), CAST(:metadata AS text[])
         ) AS a (digest, fingerprint, key, user_id, sku_ids, quantities, from_cart, pay_method, recipient, phone, region,
-            detail, remark, expected_total_fen, status, reason, shortages)
+            detail, remark, expected_total_fen, status, reason, shortages, reference, metadata)
     ), kept AS (
         INSERT INTO orders (id, user_id, sku_ids, quantities, from_cart, pay_method, recipient, phone, region, detail,
-            remark, expected_total_fen, status, reason, shortages, version)
+            remark, expected_total_fen, status, reason, shortages, reference, metadata, version)
         OVERRIDING SYSTEM VALUE
         SELECT id, user_id, sku_ids::text[], quantities::int[], from_cart, pay_method, recipient, phone, region, detail,
-            remark, expected_total_fen, status, reason, shortages::jsonb, CASE status WHEN 'accepted' THEN 1 ELSE 2 END
+            remark, expected_total_fen, status, reason, shortages::jsonb, reference, metadata::jsonb,
+            CASE status WHEN 'accepted' THEN 1 ELSE 2 END
         FROM asked
     ), keyed AS (
         INSERT INTO order_keys (digest, fingerprint, key, order_id) SELECT digest, fingerprint, key, id FROM asked
@@ -194,6 +204,7 @@ def _insert(
             "recipients",
         ),
         *("phones", "regions", "details", "remarks", "expected", "statuses", "reasons", "shortages"),
+        *("references", "metadata"),
     )
     rows = (_row(*row, refusal) for row, refusal in zip(fresh, refusals, strict=True))
     columns = dict(zip(names, map(array, zip(*rows, strict=True)), strict=True))
@@ -204,7 +215,7 @@ def _insert(
         order_id, accepted_at = inserted[digest]
         answers[digest] = Accepted(order_id, accepted_at, rejected=refusal is not None)
         if refusal is not None:
-            told.append(allocation.rejected(order_id, request.user_id, request.pay_method, 2, refusal))
+            told.append(allocation.rejected(order_id, request, 2, refusal))
     log.append(connection, told)
     return answers
 
@@ -217,4 +228,5 @@ def _row(hashed: str, fingerprint: str, request: Request, refusal: Refusal | Non
         *(request.pay_method, address.recipient, address.phone, address.region, address.detail),
         *(request.remark, request.expected_total_fen, "rejected" if refusal else "accepted"),
         *((refusal.reason, msgspec.json.encode(refusal.shortages).decode()) if refusal else (None, None)),
+        *(request.reference, msgspec.json.encode(dict(request.metadata)).decode() if request.metadata else None),
     )

@@ -44,6 +44,7 @@ class Claimed(NamedTuple):
     sku_ids: list[str]
     quantities: list[int]
     version: int
+    reference: str
     now: datetime
 
     @property
@@ -59,6 +60,19 @@ class Asked(Protocol):
 
     @property
     def expected_total_fen(self) -> int | None: ...
+
+
+class Owned(Protocol):
+    """What events tell of an order's owner."""
+
+    @property
+    def user_id(self) -> int: ...
+
+    @property
+    def pay_method(self) -> str: ...
+
+    @property
+    def reference(self) -> str: ...
 
 
 class Refusal(NamedTuple):
@@ -130,7 +144,13 @@ def _shortages(lines: Sequence[tuple[str, int]], left: dict[str, int]) -> list[d
     return [{"sku_id": sku_id, "wanted": quantity, "available": left.get(sku_id, 0)} for sku_id, quantity in lines]
 
 
-def rejected(order_id: int, user_id: int, pay_method: str, sequence: int, refusal: Refusal) -> Event:
+def rejected(order_id: int, order: Owned, sequence: int, refusal: Refusal) -> Event:
     """The event of an order that was refused."""
-    who = {"order_id": str(order_id), "user_id": str(user_id), "status": "rejected", "pay_method": pay_method}
-    return Event("order.rejected", str(order_id), sequence, who | {"reason": refusal.reason})
+    why = {"status": "rejected", "pay_method": order.pay_method, "reason": refusal.reason}
+    return Event("order.rejected", str(order_id), sequence, who(order_id, order) | why)
+
+
+def who(order_id: int, order: Owned) -> dict[str, Any]:
+    """Whose event it is; the shop's own number stands there when it gave one."""
+    ids = {"order_id": str(order_id), "user_id": str(order.user_id)}
+    return ids | {"reference": order.reference} if order.reference else ids

@@ -19,6 +19,7 @@ from checkout.columns import Columns
 from checkout.db import Connection, array, command, sql
 from checkout.events import log
 from checkout.events.log import Event
+from checkout.orders import allocation
 from checkout.stock import units
 from checkout.stock.units import Movement
 
@@ -76,6 +77,7 @@ class Order:
     shipped_at: datetime | None
     completed_at: datetime | None
     closed_at: datetime | None
+    reference: str
     payments: list[Payment] = field(default_factory=list)
 
     @property
@@ -110,8 +112,9 @@ _ORDER = Columns(
     shipped_at="timestamptz",
     completed_at="timestamptz",
     closed_at="timestamptz",
+    reference="text",
 )
-_CHANGED_ORDER = _ORDER.but("user_id", "pay_method", "total_fen", "pay_before")
+_CHANGED_ORDER = _ORDER.but("user_id", "pay_method", "total_fen", "pay_before", "reference")
 _PAYMENT = Columns(
     order_id="bigint",
     n="smallint",
@@ -187,7 +190,7 @@ class Ledger:
     def record(self, order: Order, topic: str, **data: Any) -> None:
         """Notes a change of the order and its event; the status in the event is what the order has at `save`."""
         order.version += 1
-        body: dict[str, Any] = {"order_id": str(order.id), "user_id": str(order.user_id), **data}
+        body: dict[str, Any] = allocation.who(order.id, order) | data
         if topic.startswith("order."):
             body["status"] = order.status
             if order.reason:

@@ -7,6 +7,7 @@ once, the orders are walked in arrival order in memory, all lines or none, and e
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ from checkout.events.log import Event
 from checkout.orders import allocation, attempts, sweep
 from checkout.orders.allocation import Batch, Claimed, Terms
 from checkout.stock import units
+
+# Lines by order, as events tell them.
+Lines = dict[int, list[dict[str, object]]]
 
 # Larger batches hold hot rows longer than they save.
 MOST_ORDERS = 200
@@ -53,7 +57,8 @@ class Overdue(CheckoutError):
 
 _CLAIMED = """
     SELECT o.id, o.user_id, o.pay_method, o.from_cart, o.expected_total_fen, o.sku_ids, o.quantities, o.version,
-        now() AS now, a.claimed_by IS NULL AND a.since < now() - make_interval(secs => :overdue) AS is_unclaimed
+        o.reference, now() AS now,
+        a.claimed_by IS NULL AND a.since < now() - make_interval(secs => :overdue) AS is_unclaimed
     FROM arrivals a JOIN orders o ON o.id = a.order_id
     WHERE NOT a.parked AND o.status = 'accepted' AND
 """
@@ -165,7 +170,8 @@ def _write_placed(connection: Connection, batch: Batch, held: dict[int, int], te
         if order.pay_method == "alipay"
     ]
     numbers = {order_id: number for order_id, number, _ in opened}
-    told = [_events(order, goods + freight, numbers.get(order.id)) for order, goods, freight in batch.placed]
+    bought = _lines(batch)
+    told = [_events(order, goods + freight, bought, numbers.get(order.id)) for order, goods, freight in batch.placed]
     rows = [
         (order.id, goods, freight, events[-1].sequence)
         for (order, goods, freight), events in zip(batch.placed, told, strict=True)
@@ -182,10 +188,7 @@ def _write_placed(connection: Connection, batch: Batch, held: dict[int, int], te
 
 
 def _write_rejected(connection: Connection, batch: Batch) -> list[Event]:
-    told = [
-        allocation.rejected(order.id, order.user_id, order.pay_method, order.version + 1, refusal)
-        for order, refusal in batch.rejected
-    ]
+    told = [allocation.rejected(order.id, order, order.version + 1, refusal) for order, refusal in batch.rejected]
     rows = [
         (
             order.id,
@@ -205,12 +208,21 @@ def _as_json(shortages: list[dict[str, Any]] | None) -> str | None:
     return msgspec.json.encode(shortages).decode() if shortages else None
 
 
-def _events(order: Claimed, total_fen: int, number: str | None) -> list[Event]:
+def _lines(batch: Batch) -> Lines:
+    """What a warehouse needs of each order, so that it asks for nothing."""
+    found: Lines = defaultdict(list)
+    for order_id, sku_id, spu_id, _, quantity, price_fen in batch.lines:
+        line = {"sku_id": sku_id, "spu_id": spu_id, "quantity": quantity, "amount": money.yuan(price_fen * quantity)}
+        found[order_id].append(line)
+    return found
+
+
+def _events(order: Claimed, total_fen: int, bought: Lines, number: str | None) -> list[Event]:
     """That it was placed and, with a number, that its first attempt waits for the buyer."""
-    subject, who = str(order.id), {"order_id": str(order.id), "user_id": str(order.user_id)}
+    subject, who = str(order.id), allocation.who(order.id, order)
     status = "awaiting_payment" if order.pay_method == "alipay" else "awaiting_shipment"
     body = {"status": status, "pay_method": order.pay_method, "total_amount": money.yuan(total_fen)}
-    placed = Event("order.placed", subject, order.version + 1, who | body)
+    placed = Event("order.placed", subject, order.version + 1, who | body | {"lines": bought[order.id]})
     if number is None:
         return [placed]
     body = {"payment_id": f"{order.id}-1", "out_trade_no": number, "status": "open", "amount": money.yuan(total_fen)}

@@ -38,11 +38,16 @@ class View(NamedTuple):
     phone: str
     region: str
     detail: str
+    remark: str
+    reference: str
+    metadata: dict[str, str] | None
     shortages: list[dict[str, Any]] | None
     accepted_at: datetime
     placed_at: datetime | None
     pay_before: datetime | None
     paid_at: datetime | None
+    shipped_at: datetime | None
+    completed_at: datetime | None
     closed_at: datetime | None
     lines: list[list[Any]] | None
     payment: list[Any] | None
@@ -50,8 +55,8 @@ class View(NamedTuple):
 
 _VIEW = """
     SELECT o.id, o.user_id, o.status, o.reason, o.version, o.pay_method, o.sku_ids, o.quantities, o.goods_fen,
-        o.freight_fen, o.total_fen, o.recipient, o.phone, o.region, o.detail, o.shortages, o.accepted_at, o.placed_at,
-        o.pay_before, o.paid_at, o.closed_at,
+        o.freight_fen, o.total_fen, o.recipient, o.phone, o.region, o.detail, o.remark, o.reference, o.metadata,
+        o.shortages, o.accepted_at, o.placed_at, o.pay_before, o.paid_at, o.shipped_at, o.completed_at, o.closed_at,
         CASE WHEN o.placed_at IS NOT NULL THEN (
             SELECT json_agg(json_build_array(l.sku_id, l.spu_id, l.title, l.quantity, l.unit_price_fen) ORDER BY sku_id)
             FROM order_lines l WHERE l.order_id = o.id) END,

@@ -36,6 +36,7 @@ class Offer:
     payment: Payment
     pay_before: datetime
     is_new: bool
+    reference: str = ""
 
 
 def make(
@@ -55,7 +56,7 @@ def _answer(ledger: Ledger, asked: Asked, time_scale: float) -> Offer | Checkout
         return NotPayable("the order does not wait for payment, or its time is over")
     live = [payment for payment in order.payments if _is_live(payment, asked.method, ledger.now)]
     if live:
-        return Offer(live[-1], order.pay_before, is_new=False)
+        return Offer(live[-1], order.pay_before, is_new=False, reference=order.reference)
     payment = _next(ledger, order, asked.method)
     if payment is None:
         return NotPayable("the order has had too many attempts")
@@ -64,7 +65,7 @@ def _answer(ledger: Ledger, asked: Asked, time_scale: float) -> Offer | Checkout
     payment.payable_until = _payable_until(ledger.now, order.pay_before, asked.method, time_scale)
     attempts.plan(ledger, order, payment, time_scale)
     ledger.touch(order, payment)
-    return Offer(payment, order.pay_before, is_new=True)
+    return Offer(payment, order.pay_before, is_new=True, reference=order.reference)
 
 
 def _is_live(payment: Payment, method: str, now: datetime) -> bool:

@@ -59,8 +59,8 @@ def _clock(connection: Connection) -> Diagnosis:
 
 
 def _schema(connection: Connection) -> Diagnosis:
-    if not schema.is_current(connection):
-        return Diagnosis("schema", "fail", "our tables are not there: run checkout migrate on an empty database")
+    if why := schema.misfit(connection):
+        return Diagnosis("schema", "fail", why)
     if not connection.execute(_TOMORROW).scalar_one():
         return Diagnosis("schema", "warn", "tomorrow has no partitions yet: see that beat and the workers run")
     return Diagnosis("schema", "ok", "our tables are there, and tomorrow's partitions")

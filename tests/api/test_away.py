@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import pytest
 
 from api import limits
-from checkout import db, schema
+from checkout import db
 from checkout.db import Engine, sql, transaction
+from checkout.schema import migrations
 from checkout.settings import parse
 from sandbox import postgres
 from sandbox.postgres import Postgres
@@ -30,7 +31,7 @@ def own_server() -> Iterator[Postgres]:
     with postgres.temporary_server() as server:
         engine = db.connect(postgres.create_database(server.url(), "checkout"))
         with transaction(engine) as connection:
-            schema.migrate(connection)
+            migrations.create(connection)
         engine.dispose()
         yield server
 

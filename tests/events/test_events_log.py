@@ -47,6 +47,7 @@ def test_an_event_tells_ids_amounts_and_status_and_nothing_personal(engine: Engi
         "status": "awaiting_payment",
         "pay_method": "alipay",
         "total_amount": "20.00",
+        "lines": [{"sku_id": "1", "spu_id": "1", "quantity": 1, "amount": "10.00"}],
     }
     assert said["order.paid"]["status"] == "awaiting_shipment"
     assert (said["payment.succeeded"]["amount"], said["payment.succeeded"]["status"]) == ("20.00", "paid")

@@ -11,6 +11,7 @@ from checkout import schema, settings
 from checkout.alipay import keys
 from checkout.db import Engine, transaction
 from checkout.errors import SettingsError
+from checkout.schema import migrations
 from sandbox.alipay.keys import Keys
 from tests.shared.processes import process
 
@@ -104,5 +105,5 @@ def test_key_files_are_private(alipay_sides: Keys) -> None:
 def test_the_schema_is_applied_to_an_empty_database_only(engine: Engine) -> None:
     with transaction(engine) as connection:
         assert schema.is_current(connection)
-        with pytest.raises(schema.NotEmpty, match="empty"):
-            schema.migrate(connection)
+        with pytest.raises(migrations.NotEmpty, match="empty"):
+            migrations.create(connection)

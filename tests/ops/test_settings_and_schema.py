@@ -11,6 +11,7 @@ import pytest
 
 from checkout import db
 from checkout.db import Engine, transaction
+from checkout.schema import migrations
 from ops.prepare import prepare
 from tests.conftest import SECRET
 from tests.shared.command import Command, answer, good, in_a_process, refused
@@ -109,6 +110,7 @@ def test_somebody_elses_database_is_left_alone(
 
 def test_preparing_fills_an_empty_catalogue_with_the_sample(empty_url: str) -> None:
     engine = db.connect(empty_url)
+    migrations.migrate(engine, lambda _: None)
     for _ in range(2):
         with transaction(engine) as connection:
             prepare(connection)

@@ -76,6 +76,7 @@ _SHAPE = """
 _TABLES = """
     SELECT c.oid::regclass::text FROM pg_class c
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND c.relname <> 'schema_version'
 """
 # Without foreign keys for a moment; the log's ids keep on growing, as they do for ever.
 _EMPTY = """

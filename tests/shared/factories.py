@@ -46,6 +46,8 @@ def a_request(
     pay_method: str = "alipay",
     expected_total: str | None = None,
     remark: str = "",
+    reference: str = "",
+    metadata: dict[str, str] | None = None,
 ) -> Request:
     """A normalised request; without a key it has one of its own."""
     return Request(
@@ -56,6 +58,8 @@ def a_request(
         pay_method=pay_method,
         address=ADDRESS,
         remark=remark,
+        reference=reference,
+        metadata=tuple(sorted((metadata or {}).items())),
         expected_total_fen=money.fen(expected_total) if expected_total else None,
     )
 

@@ -1,0 +1,417 @@
+-- The one truth about tables. Money is fen, times are UTC, `checkout migrate` applies this to an empty database.
+--
+-- Foreign keys stand only where rows are few. On the tables of the hot path each would cost a lookup and a
+-- row lock per line; there one transaction writes both sides, and `checkout audit` proves that they agree.
+
+CREATE TYPE order_status AS ENUM
+    ('accepted', 'rejected', 'awaiting_payment', 'awaiting_shipment', 'shipped', 'completed', 'closed');
+CREATE TYPE pay_method AS ENUM ('alipay', 'cash');
+CREATE TYPE stock_state AS ENUM ('held', 'returned', 'left');
+CREATE TYPE payment_method AS ENUM ('page', 'wap', 'app', 'qr');
+CREATE TYPE payment_status AS ENUM ('open', 'paid', 'closed', 'refunded');
+CREATE TYPE payment_evidence AS ENUM ('never_offered', 'closed_at_alipay', 'expired_unborn');
+CREATE TYPE refund_status AS ENUM ('requested', 'unknown', 'succeeded', 'failed');
+CREATE TYPE refund_source AS ENUM ('operator', 'late', 'double', 'external');
+
+-- An amount as a person reads it.
+CREATE FUNCTION yuan(fen bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+    $$ SELECT to_char(fen / 100.0, 'FM99999999990.00') $$;
+
+
+-- Catalogue and stock ------------------------------------------------------------------------------------
+
+CREATE TABLE spus (
+    id text PRIMARY KEY,
+    sales bigint NOT NULL DEFAULT 0 CHECK (sales >= 0)
+) WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+-- One row is updated by every batch that sells it. Room on its page keeps each update heap-only, and no index
+-- covers a column that a sale changes.
+CREATE TABLE skus (
+    id text PRIMARY KEY,
+    spu_id text NOT NULL REFERENCES spus,
+    title text NOT NULL,
+    price_fen bigint NOT NULL CHECK (price_fen BETWEEN 1 AND 10000000000),
+    stock bigint NOT NULL DEFAULT 0 CHECK (stock >= 0),
+    sales bigint NOT NULL DEFAULT 0 CHECK (sales >= 0),
+    on_sale boolean NOT NULL DEFAULT true,
+    sequence int NOT NULL DEFAULT 0 -- of its last stock event
+) WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+-- Every change of sellable stock from outside; stock = sum of these - units that orders hold or took.
+CREATE TABLE stock_adjustments (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sku_id text NOT NULL REFERENCES skus,
+    delta bigint NOT NULL,
+    reason text NOT NULL,
+    adjusted_at timestamptz NOT NULL DEFAULT now()
+);
+
+
+-- Orders -------------------------------------------------------------------------------------------------
+
+-- Exact caps come from a locked row per user, never from counting.
+CREATE TABLE users (
+    id bigint PRIMARY KEY,
+    open_orders int NOT NULL DEFAULT 0 CHECK (open_orders >= 0) -- unpaid orders that hold stock, cash ones until they are shipped
+) WITH (fillfactor = 70);
+
+-- Placing, paying and closing update columns that no index covers, on a page with room: heap-only updates.
+CREATE TABLE orders (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    user_id bigint NOT NULL,
+    accepted_at timestamptz NOT NULL DEFAULT now(),
+    placed_at timestamptz,
+    pay_before timestamptz,
+    closing_at timestamptz, -- from here on no attempt is opened; stock waits for the proof that none can succeed
+    paid_at timestamptz,
+    shipped_at timestamptz,
+    completed_at timestamptz,
+    closed_at timestamptz,
+    goods_fen bigint,
+    freight_fen bigint,
+    total_fen bigint,
+    expected_total_fen bigint,
+    version int NOT NULL DEFAULT 1, -- grows with each change; the sequence of the order's last event
+    status order_status NOT NULL DEFAULT 'accepted',
+    pay_method pay_method NOT NULL,
+    stock stock_state, -- where the units of its lines are; NULL: none were taken
+    from_cart boolean NOT NULL DEFAULT false,
+    sku_ids text[] NOT NULL, -- what was asked for; what was bought stands in order_lines
+    quantities int[] NOT NULL,
+    recipient text NOT NULL,
+    phone text NOT NULL,
+    region text NOT NULL,
+    detail text NOT NULL,
+    remark text NOT NULL DEFAULT '',
+    reason text,
+    shortages jsonb,
+    CHECK (cardinality(sku_ids) BETWEEN 1 AND 100 AND cardinality(sku_ids) = cardinality(quantities)),
+    -- A placed order has totals and knows where its stock is; a rejected one may carry the totals that would hold.
+    CHECK ((placed_at IS NULL) = (stock IS NULL)),
+    CHECK (placed_at IS NULL OR total_fen IS NOT NULL),
+    CHECK (total_fen = goods_fen + freight_fen),
+    CHECK ((pay_before IS NOT NULL) = (placed_at IS NOT NULL AND pay_method = 'alipay')),
+    -- The status and its times agree.
+    CHECK (CASE status
+        WHEN 'accepted' THEN placed_at IS NULL AND closed_at IS NULL AND reason IS NULL
+        WHEN 'rejected' THEN placed_at IS NULL AND closed_at IS NULL AND reason IN
+            ('out_of_stock', 'price_changed', 'unknown_sku', 'not_on_sale', 'limit_exceeded', 'total_too_large')
+        WHEN 'awaiting_payment' THEN pay_method = 'alipay' AND stock = 'held' AND paid_at IS NULL
+            AND closed_at IS NULL AND reason IS NULL
+        WHEN 'awaiting_shipment' THEN stock = 'held' AND (pay_method = 'cash' OR paid_at IS NOT NULL)
+            AND closed_at IS NULL AND reason IS NULL
+        WHEN 'shipped' THEN stock = 'left' AND shipped_at IS NOT NULL AND closed_at IS NULL
+        WHEN 'completed' THEN stock = 'left' AND completed_at IS NOT NULL AND closed_at IS NULL
+        WHEN 'closed' THEN closed_at IS NOT NULL AND reason IN ('expired', 'cancelled', 'refunded')
+    END)
+) WITH (fillfactor = 75);
+
+-- A user's own orders, newest first, by keyset.
+CREATE INDEX orders_of_user ON orders (user_id, id);
+
+CREATE TABLE order_lines (
+    order_id bigint NOT NULL,
+    sku_id text NOT NULL,
+    spu_id text NOT NULL,
+    title text NOT NULL,
+    quantity int NOT NULL CHECK (quantity > 0),
+    unit_price_fen bigint NOT NULL CHECK (unit_price_fen > 0),
+    PRIMARY KEY (order_id, sku_id)
+);
+
+-- Accepted orders that wait to be placed: small, so that the sweep costs what is pending, not what exists.
+CREATE TABLE arrivals (
+    order_id bigint PRIMARY KEY,
+    since timestamptz NOT NULL DEFAULT now(), -- it waits since then; a retry begins anew
+    -- The backend that took it when it was overdue, committed before it was placed: if the backend is gone and the
+    -- order is still here, the worker may have died of it.
+    claimed_by int,
+    claimed_since timestamptz, -- when that backend started; its number is used again
+    deaths smallint NOT NULL DEFAULT 0, -- how many such backends are gone; from 3 on it is placed alone
+    alone_at timestamptz, -- placed from then on, and alone: together with others it may harm them
+    tries smallint NOT NULL DEFAULT 0, -- how often alone, without an end
+    error text, -- what the last try alone said
+    parked boolean NOT NULL DEFAULT false, -- the database's own verdict: a person decides (checkout orders retry)
+    CHECK ((claimed_by IS NULL) = (claimed_since IS NULL)),
+    CHECK (NOT parked OR error IS NOT NULL)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- Placed orders whose units still have to leave the buyer's cart in Redis.
+CREATE TABLE cart_clearings (
+    order_id bigint PRIMARY KEY,
+    user_id bigint NOT NULL,
+    since timestamptz NOT NULL DEFAULT now()
+);
+
+-- Idempotency keys are random, so they live in day partitions: the index that is written stays small, and old
+-- days are dropped whole. `digest` is the first half of SHA-256 of user and key, which fits the uuid type exactly;
+-- the audit derives it again.
+CREATE TABLE order_keys (
+    digest uuid NOT NULL,
+    fingerprint uuid NOT NULL, -- the same of the normalised request
+    key text NOT NULL,
+    order_id bigint NOT NULL,
+    day date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date,
+    PRIMARY KEY (digest, day)
+) PARTITION BY RANGE (day);
+
+
+-- Payments -----------------------------------------------------------------------------------------------
+
+-- One row is one attempt to collect.
+CREATE TABLE payments (
+    order_id bigint NOT NULL,
+    n smallint NOT NULL,
+    status payment_status NOT NULL DEFAULT 'open',
+    method payment_method, -- NULL until the buyer first asks to pay
+    evidence payment_evidence, -- why a closed attempt can never bring money
+    kept boolean NOT NULL DEFAULT false, -- its money pays for the order
+    queries smallint NOT NULL DEFAULT 0,
+    amount_fen bigint NOT NULL CHECK (amount_fen BETWEEN 1 AND 10000000000),
+    paid_fen bigint NOT NULL DEFAULT 0 CHECK (paid_fen >= 0),
+    refunded_fen bigint NOT NULL DEFAULT 0 CHECK (refunded_fen >= 0),
+    refunding_fen bigint NOT NULL DEFAULT 0 CHECK (refunding_fen >= 0), -- requested or unknown refunds
+    created_at timestamptz NOT NULL DEFAULT now(),
+    due_at timestamptz, -- when somebody must look at this attempt, or through it at its order: orders/attempts.py
+    hastened_at timestamptz, -- when somebody last had Alipay asked out of turn
+    leased_until timestamptz, -- somebody is looking; who dies meanwhile leaves an attempt that is due
+    offered_at timestamptz, -- when it was first handed to the buyer
+    payable_until timestamptz, -- after this instant Alipay cannot have taken money for it unseen
+    paid_at timestamptz,
+    closed_at timestamptz,
+    refund_called_at timestamptz, -- Alipay wants seconds between two refunds of one trade
+    out_trade_no text NOT NULL UNIQUE,
+    trade_no text,
+    qr_code text,
+    PRIMARY KEY (order_id, n),
+    CHECK (refunded_fen + refunding_fen <= paid_fen),
+    CHECK ((offered_at IS NULL) = (payable_until IS NULL) AND (offered_at IS NULL OR method IS NOT NULL)),
+    CHECK (NOT kept OR paid_fen = amount_fen),
+    CHECK (CASE status
+        WHEN 'open' THEN paid_at IS NULL AND closed_at IS NULL AND paid_fen = 0 AND evidence IS NULL
+        WHEN 'paid' THEN paid_at IS NOT NULL AND paid_fen > 0 AND trade_no IS NOT NULL
+        WHEN 'closed' THEN closed_at IS NOT NULL AND paid_fen = 0 AND evidence IS NOT NULL
+        WHEN 'refunded' THEN paid_at IS NOT NULL AND refunded_fen = paid_fen
+    END)
+) WITH (fillfactor = 80);
+
+-- What is due now; expiry, queries and closes all follow this one index.
+CREATE INDEX payments_due ON payments (due_at) WHERE due_at IS NOT NULL;
+-- At most one attempt of an order is kept.
+CREATE UNIQUE INDEX payments_kept ON payments (order_id) WHERE kept;
+-- A trade of Alipay pays for one attempt, for ever.
+CREATE UNIQUE INDEX payments_trade ON payments (trade_no) WHERE trade_no IS NOT NULL;
+-- What nobody would ever look at again: it is empty, and `checkout stuck` finds by it what should not be.
+CREATE INDEX payments_forgotten ON payments (order_id) WHERE status = 'open' AND due_at IS NULL;
+-- Money that must go back and has not: it is looked at often and is little.
+CREATE INDEX payments_not_kept ON payments (order_id) WHERE NOT kept AND refunded_fen < paid_fen;
+
+CREATE TABLE refunds (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    order_id bigint NOT NULL,
+    n smallint NOT NULL,
+    status refund_status NOT NULL DEFAULT 'requested',
+    source refund_source NOT NULL,
+    amount_fen bigint NOT NULL CHECK (amount_fen > 0),
+    tries smallint NOT NULL DEFAULT 0,
+    requested_at timestamptz NOT NULL DEFAULT now(),
+    next_try_at timestamptz,
+    finished_at timestamptz,
+    out_request_no text NOT NULL UNIQUE, -- fixed for ever: a retry with another number would pay twice
+    digest uuid UNIQUE, -- the first half of SHA-256 of order and Idempotency-Key
+    fingerprint uuid,
+    key text,
+    reason text NOT NULL DEFAULT '',
+    error text,
+    refusal text, -- Alipay refused a later try; whether an earlier one had moved the money is being asked
+    FOREIGN KEY (order_id, n) REFERENCES payments,
+    CHECK ((digest IS NULL) = (key IS NULL)),
+    CHECK ((status IN ('succeeded', 'failed')) = (finished_at IS NOT NULL))
+);
+CREATE INDEX refunds_of_order ON refunds (order_id);
+CREATE INDEX refunds_due ON refunds (next_try_at) WHERE next_try_at IS NOT NULL;
+-- As payments_forgotten: empty.
+CREATE INDEX refunds_forgotten ON refunds (order_id) WHERE finished_at IS NULL AND next_try_at IS NULL;
+-- What an operator asked for and Alipay refused: a person looks at it, however many were made.
+CREATE INDEX refunds_failed ON refunds (order_id, n) WHERE status = 'failed' AND source = 'operator';
+
+-- What Alipay told us, as it told it. `fact` is BLAKE2b-128 over what makes two notifies the same news.
+CREATE TABLE notifies (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    fact uuid NOT NULL UNIQUE,
+    out_trade_no text NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT now(),
+    applied_at timestamptz,
+    outcome text,
+    params jsonb NOT NULL,
+    CHECK ((applied_at IS NULL) = (outcome IS NULL))
+);
+-- Alipay never sends again after `success`, so what is not applied yet must be found again.
+CREATE INDEX notifies_pending ON notifies (id) WHERE applied_at IS NULL;
+
+-- What only a person can settle; raised once per kind and subject, which is a payment's or a refund's number.
+CREATE TABLE alarms (
+    kind text NOT NULL,
+    subject text NOT NULL,
+    order_id bigint,
+    fen bigint,
+    says text NOT NULL, -- a sentence, without personal data
+    raised_at timestamptz NOT NULL DEFAULT now(),
+    resolved_at timestamptz, -- it was settled by itself
+    PRIMARY KEY (subject, kind) -- in this order, since what becomes final settles all that is about it
+);
+-- What is open is looked at often and is little.
+CREATE INDEX alarms_open ON alarms (kind) WHERE resolved_at IS NULL;
+
+-- Matters of `checkout stuck` that a person has settled; one that begins after `resolved_at` is new.
+CREATE TABLE resolutions (
+    kind text NOT NULL,
+    subject text NOT NULL,
+    note text NOT NULL CHECK (note <> ''),
+    resolved_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (kind, subject)
+);
+
+
+-- Our own loops: who stands still is named by doctor, metrics and /health/ready.
+CREATE TABLE heartbeats (
+    loop text PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now(),
+    since timestamptz NOT NULL DEFAULT now(), -- it has run without a pause since then
+    faults bigint NOT NULL DEFAULT 0, -- what nobody foresaw, and it went on
+    last_fault text,
+    last_fault_at timestamptz
+);
+
+
+-- Events -------------------------------------------------------------------------------------------------
+
+-- Append-only, written in the transaction of the change they tell of, kept 30 days. Ids come from one uncached
+-- sequence and are drawn under the subject's row lock: sorted by id they are in sequence for each subject.
+CREATE TABLE events (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    at timestamptz NOT NULL DEFAULT now(),
+    sequence int NOT NULL,
+    topic text NOT NULL, -- the routing key
+    subject text NOT NULL,
+    data json NOT NULL
+) PARTITION BY RANGE (at);
+CREATE INDEX events_in_order ON events (id);
+-- The first id is the time of birth in microseconds, so that no later database of this shop draws an id again.
+SELECT setval('events_id_seq', (extract(epoch FROM now()) * 1000000)::bigint, false);
+
+-- One relay at a time, by a lease. Every event up to `published` has left.
+CREATE TABLE relay (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    published bigint NOT NULL DEFAULT 0,
+    sent_through bigint NOT NULL DEFAULT 0, -- the same, written by the relay alone: where it goes on
+    holder uuid,
+    leased_until timestamptz NOT NULL DEFAULT '-infinity'
+);
+INSERT INTO relay DEFAULT VALUES;
+
+
+-- Reconciliation -----------------------------------------------------------------------------------------
+
+-- Alipay's bill of a Beijing day.
+CREATE TABLE bills (
+    day date PRIMARY KEY,
+    asked_at timestamptz NOT NULL, -- what moved later is not on it
+    lines int CHECK (lines >= 0) -- NULL: the archive is here, but its lines are not all read yet
+);
+
+-- Its zip as it was downloaded, in pieces: no reader needs it whole. A zip is not worth compressing again.
+CREATE TABLE bill_archives (
+    day date NOT NULL REFERENCES bills,
+    piece int NOT NULL,
+    bytes bytea NOT NULL,
+    PRIMARY KEY (day, piece)
+);
+ALTER TABLE bill_archives ALTER COLUMN bytes SET STORAGE EXTERNAL; -- In CREATE TABLE only from PostgreSQL 16 on.
+
+-- The money that it names. A busy day has as many lines as payments, hence no foreign key.
+CREATE TABLE bill_lines (
+    day date NOT NULL,
+    line int NOT NULL,
+    fen bigint NOT NULL,
+    out_trade_no text NOT NULL,
+    request_no text NOT NULL, -- of a refund
+    PRIMARY KEY (day, line),
+    CHECK ((request_no = '') = (fen > 0) AND fen <> 0) -- A payment came in; a refund has a number and went out.
+);
+-- Our books may have the same money on the day before or after.
+CREATE INDEX bill_lines_of_trade ON bill_lines (out_trade_no, request_no);
+
+CREATE TABLE discrepancies (
+    day date NOT NULL REFERENCES bills,
+    kind text NOT NULL CHECK (kind IN ('ours_only', 'theirs_only', 'amount', 'state')),
+    out_trade_no text NOT NULL,
+    request_no text NOT NULL DEFAULT '', -- '' for the payment itself, else the refund's
+    ours_fen bigint,
+    theirs_fen bigint,
+    held boolean NOT NULL DEFAULT false, -- near midnight: the bill of the other day may have it
+    action text NOT NULL,
+    found_at timestamptz NOT NULL DEFAULT now(),
+    resolved_at timestamptz,
+    PRIMARY KEY (day, kind, out_trade_no, request_no),
+    CHECK (NOT held OR kind = 'ours_only'), -- What Alipay has on its bill needs no waiting.
+    -- One side's money, or both sides' that do not agree.
+    CHECK ((ours_fen IS NULL) = (kind = 'theirs_only') AND (theirs_fen IS NULL) = (kind = 'ours_only'))
+);
+-- What is open is looked at often and is little; what was resolved is kept.
+CREATE INDEX discrepancies_open ON discrepancies (found_at) WHERE resolved_at IS NULL;
+
+
+-- Day partitions -----------------------------------------------------------------------------------------
+
+-- The default partitions catch what comes when nobody made tomorrow's; they are normally empty.
+CREATE TABLE order_keys_other PARTITION OF order_keys DEFAULT;
+CREATE TABLE events_other PARTITION OF events DEFAULT;
+
+-- An event's place in its subject is unique. The partition's day is no part of that, so each has its own index;
+-- an order and a SKU may share an id, hence the third column.
+CREATE UNIQUE INDEX ON events_other (subject, sequence, (topic LIKE 'stock.%'));
+
+CREATE FUNCTION make_partitions(first date, last date) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    coming date;
+    suffix text;
+BEGIN
+    FOR coming IN SELECT generate_series(first, last, '1 day')::date LOOP
+        suffix := to_char(coming, 'YYYYMMDD');
+        -- A day that began in the default partition stays there: rows are not moved while orders come in.
+        IF to_regclass('order_keys_' || suffix) IS NULL
+            AND NOT EXISTS (SELECT FROM order_keys_other k WHERE k.day = coming)
+        THEN
+            EXECUTE format('CREATE TABLE %I PARTITION OF order_keys FOR VALUES FROM (%L) TO (%L)',
+                'order_keys_' || suffix, coming, coming + 1);
+        END IF;
+        IF to_regclass('events_' || suffix) IS NULL
+            AND NOT EXISTS (SELECT FROM events_other WHERE (at AT TIME ZONE 'UTC')::date = coming)
+        THEN
+            EXECUTE format('CREATE TABLE %I PARTITION OF events FOR VALUES FROM (%L) TO (%L)',
+                'events_' || suffix, coming::timestamp AT TIME ZONE 'UTC', (coming + 1)::timestamp AT TIME ZONE 'UTC');
+            EXECUTE format('CREATE UNIQUE INDEX ON %I (subject, sequence, (topic LIKE ''stock.%%''))', 'events_' || suffix);
+        END IF;
+    END LOOP;
+END $$;
+
+-- Drops the whole days before `kept_from` of one partitioned table; returns how many.
+CREATE FUNCTION drop_partitions(parent text, kept_from date) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    old text;
+    dropped int := 0;
+BEGIN
+    FOR old IN
+        SELECT inhrelid::regclass::text FROM pg_inherits
+        WHERE inhparent = parent::regclass AND inhrelid::regclass::text ~ (parent || '_\d{8}$')
+            AND right(inhrelid::regclass::text, 8) < to_char(kept_from, 'YYYYMMDD')
+    LOOP
+        EXECUTE format('DROP TABLE %I', old);
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END $$;
+
+SELECT make_partitions((now() AT TIME ZONE 'UTC')::date - 1, (now() AT TIME ZONE 'UTC')::date + 7);
