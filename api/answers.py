@@ -15,6 +15,8 @@ from checkout.orders.acceptance import Request
 from checkout.orders.views import View
 from checkout.payments import refunds
 from checkout.payments.offers import Offer
+from checkout.quotes import quote as quotes
+from checkout.quotes.quote import Quote
 from checkout.stock.catalog import Listed
 
 
@@ -69,6 +71,31 @@ class OrderBody(msgspec.Struct):
 class OrderPage(msgspec.Struct):
     orders: list[OrderBody]
     next_cursor: str | None = None
+
+
+class QuoteLine(msgspec.Struct):
+    sku_id: str
+    title: str
+    quantity: int
+    unit_price: str
+    discount: str
+    amount: str
+
+
+class QuoteProblem(msgspec.Struct, omit_defaults=True):
+    code: str
+    sku_id: str | None = None
+    wanted: int | None = None
+    available: int | None = None
+
+
+class QuoteBody(msgspec.Struct):
+    items: list[QuoteLine]
+    goods_amount: str
+    discount: str
+    freight: str
+    total_amount: str
+    problems: list[QuoteProblem]
 
 
 class PaymentBody(msgspec.Struct):
@@ -217,6 +244,25 @@ def _lines(view: View) -> list[LineBody]:
 def _line(line: views.Line) -> LineBody:
     price, amount = money.yuan(line.unit_price_fen), money.yuan(line.quantity * line.unit_price_fen)
     return LineBody(line.sku_id, line.quantity, line.spu_id, line.title, price, amount)
+
+
+_NO_DISCOUNT = money.yuan(0)
+
+
+def quote_body(quote: Quote) -> QuoteBody:
+    return QuoteBody(
+        items=[_quoted(line) for line in quote.lines],
+        goods_amount=money.yuan(quote.goods_fen),
+        discount=_NO_DISCOUNT,
+        freight=money.yuan(quote.freight_fen),
+        total_amount=money.yuan(quote.goods_fen + quote.freight_fen),
+        problems=[QuoteProblem(*problem) for problem in quote.problems],
+    )
+
+
+def _quoted(line: quotes.Line) -> QuoteLine:
+    price, amount = money.yuan(line.unit_price_fen), money.yuan(line.quantity * line.unit_price_fen)
+    return QuoteLine(line.sku_id, line.title, line.quantity, price, _NO_DISCOUNT, amount)
 
 
 def payment_body(offer: Offer) -> PaymentBody:

@@ -68,6 +68,19 @@ class OrderRequest(msgspec.Struct, forbid_unknown_fields=True):
     metadata: Metadata = {}
 
 
+class QuoteRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """An order's body; who only wants to know the price has no address yet."""
+
+    pay_method: Literal["alipay", "cash"] = "alipay"
+    address: Address | UnsetType = UNSET
+    items: Annotated[list[Item], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
+    from_cart: bool = False
+    expected_total: Yuan | UnsetType = UNSET
+    remark: Text = ""
+    reference: Reference = ""
+    metadata: Metadata = {}
+
+
 class CartItemRequest(msgspec.Struct, forbid_unknown_fields=True):
     quantity: Quantity
     selected: bool = True
@@ -88,15 +101,12 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
 
 def order_request(body: OrderRequest, user_id: int, key: str) -> Request:
     """The request, normalised. Raises Invalid."""
-    items = [] if isinstance(body.items, UnsetType) else body.items
-    if body.from_cart == bool(items):
-        raise Invalid("either items or from_cart: true is needed, not both", "items")
     expected = None if isinstance(body.expected_total, UnsetType) else money.fen(body.expected_total)
     address = body.address
     return Request(
         user_id=user_id,
         key=key,
-        lines=summed([(item.sku_id, item.quantity) for item in items]),
+        lines=wanted(body),
         from_cart=body.from_cart,
         pay_method=body.pay_method,
         address=StoredAddress(address.recipient, address.phone, address.region, address.detail),
@@ -105,6 +115,14 @@ def order_request(body: OrderRequest, user_id: int, key: str) -> Request:
         metadata=tuple(sorted(body.metadata.items())),
         expected_total_fen=expected,
     )
+
+
+def wanted(body: OrderRequest | QuoteRequest) -> tuple[tuple[str, int], ...]:
+    """The lines that the body names itself; none when the cart has them. Raises Invalid."""
+    items = [] if isinstance(body.items, UnsetType) else body.items
+    if body.from_cart == bool(items):
+        raise Invalid("either items or from_cart: true is needed, not both", "items")
+    return summed([(item.sku_id, item.quantity) for item in items])
 
 
 def summed(lines: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:

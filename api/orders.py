@@ -40,7 +40,7 @@ async def place(api: Runtime, req: Request, resp: Response) -> None:
         if not is_taken:
             raise Invalid(f"{request.pay_method} is not taken here", "pay_method")
         if request.from_cart:
-            request = msgspec.structs.replace(request, lines=await _selected(api, caller))
+            request = msgspec.structs.replace(request, lines=await selected(api, caller))
         await check_rate(api, caller.user_id)
         accepted = await api.door.submit(request)
     await _answer_accepted(api, resp, request, accepted)
@@ -63,7 +63,8 @@ async def _answer_accepted(api: Runtime, resp: Response, request: acceptance.Req
     reading.answer(resp, answers.accepted_body(accepted.order_id, request, at, url), 202)
 
 
-async def _selected(api: Runtime, caller: Caller) -> tuple[tuple[str, int], ...]:
+async def selected(api: Runtime, caller: Caller) -> tuple[tuple[str, int], ...]:
+    """What an order from the cart would take now. Raises EmptyCart and Invalid."""
     items = await api.run(lambda: cart.read(api.resources.redis, caller.user_id))
     lines = [(item.sku_id, item.quantity) for item in items if item.selected]
     if not lines:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from api import alipay, answers, bodies, cart, events, health, orders, payments, refunds, skus
+from api import alipay, answers, bodies, cart, events, health, orders, payments, quotes, refunds, skus
 
 Handler = Callable[..., Awaitable[None]]
 
@@ -58,6 +58,7 @@ ROUTES = (
           body=bodies.RefundRequest, headers=_KEYED, problems=(404, 409)),
     Route("GET", "/v1/orders/{order_id}/refunds", refunds.list_of_order, {200: answers.RefundList}, problems=(404,)),
     Route("GET", "/v1/refunds/{refund_id}", refunds.show, {200: answers.RefundBody}, problems=(404,)),
+    Route("POST", "/v1/quotes", quotes.make, {200: answers.QuoteBody}, body=bodies.QuoteRequest, problems=(503,)),
     Route("GET", "/v1/cart", cart.show, {200: answers.CartBody}, problems=(503,)),
     Route("PUT", "/v1/cart/items/{sku_id}", cart.put, {200: answers.CartBody}, body=bodies.CartItemRequest,
           problems=(404, 503)),

@@ -25,6 +25,7 @@ FLOORS = (
     {"orders"},
     {"alipay"},
     {"payments"},
+    {"quotes"},
     {"roof"},
     {"reconciliation"},
 )

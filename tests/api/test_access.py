@@ -33,6 +33,7 @@ MATRIX: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", f"{ORDER}/refunds"): (401, 403, 403, 202),
     ("GET", f"{ORDER}/refunds"): (401, 404, 200, 200),
     ("GET", REFUND): (401, 404, 200, 200),
+    ("POST", "/v1/quotes"): (401, 200, 200, 200),
     ("GET", "/v1/cart"): (401, 200, 200, 200),
     ("PUT", "/v1/cart/items/{sku_id}"): (401, 200, 200, 200),
     ("DELETE", "/v1/cart/items/{sku_id}"): (401, 200, 200, 200),
@@ -50,6 +51,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/orders"): an_order_body(),
     ("POST", f"{ORDER}/payments"): {"method": "page"},
     ("POST", f"{ORDER}/refunds"): {"amount": "1.00", "reason": "r"},
+    ("POST", "/v1/quotes"): {"items": [{"sku_id": "1", "quantity": 1}]},
     ("PUT", "/v1/cart/items/{sku_id}"): {"quantity": 1},
 }
 # What does its work anew at each call needs an order that has come so far; the rest does with one that waits for money.

@@ -1,0 +1,1 @@
+"""What an order would cost now, and what would refuse it."""
