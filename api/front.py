@@ -50,21 +50,15 @@ class Front:
 
 
 class _Body:
-    """A request's body until it is whole: who sends it drop by drop, or breaks off, is told so and let go.
-
-    What the server waits with is cancelled only when the answer has gone: a message that comes in the same instant is
-    lost then, and with it the request. Whoever holds it longer keeps the connection open.
-    """
+    """A request's body until it is whole: who sends it drop by drop, or breaks off, is told so and let go."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._loop = asyncio.get_running_loop()
-        self._deadline = self._loop.time() + BODY_SECONDS
+        self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
         self._is_whole = False
         self._fault: Callable[[], CheckoutError] | None = (
             None  # Made anew: a kept one keeps all frames it came through.
         )
-        self._pending: asyncio.Task[None] | None = None
 
     async def __call__(self) -> Mapping[str, Any]:
         """Raises BadRequest and TooSlow."""
@@ -72,8 +66,10 @@ class _Body:
             return await self._receive()
         if self._fault is not None:
             raise self._fault()
-        message = await self._next()
-        if message is None:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
             return self._broken_by(lambda: TooSlow(f"the body has not come within {BODY_SECONDS:.0f} s"))
         if message["type"] != "http.request":
             return self._broken_by(lambda: BadRequest("the body breaks off, or its chunks are none"))
@@ -81,33 +77,13 @@ class _Body:
         return message
 
     def leave(self) -> None:
-        """The answer has gone, and nobody waits for the rest: the server closes what nobody holds any more."""
-        if self._pending is not None:
-            self._pending.cancel()
+        """The answer has gone: the server closes a connection whose body nobody holds any more."""
         del self._receive
-
-    async def _next(self) -> Mapping[str, Any] | None:
-        """The next message; None when the time is over."""
-        came: asyncio.Future[Mapping[str, Any] | None] = self._loop.create_future()
-        self._pending = self._loop.create_task(self._hear(came))
-        end = self._loop.call_at(self._deadline, _settle, came, None)
-        try:
-            return await came
-        finally:
-            end.cancel()
-
-    async def _hear(self, came: asyncio.Future[Mapping[str, Any] | None]) -> None:
-        _settle(came, await self._receive())
 
     def _broken_by(self, fault: Callable[[], CheckoutError]) -> Mapping[str, Any]:
         """Falcon takes a first message before it looks for a handler; the fault is raised where the body is read."""
         self._fault = fault
         return {"type": "http.request", "body": b"", "more_body": True}
-
-
-def _settle(came: asyncio.Future[Mapping[str, Any] | None], message: Mapping[str, Any] | None) -> None:
-    if not came.done():
-        came.set_result(message)
 
 
 def _guarded(send: Send) -> Send:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import urllib3
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK, PyJWTError
+from jwt.algorithms import HMACAlgorithm
 from urllib3.exceptions import HTTPError
 
 from checkout.errors import CheckoutError, SettingsError
@@ -37,6 +38,13 @@ class SetUnreadable(CheckoutError):
     retry = True
 
 
+class _Prepared(HMACAlgorithm):
+    """PyJWT looks for each token whether a secret is not a public key in disguise; ours are looked at once."""
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return key if isinstance(key, bytes) else super().prepare_key(key)
+
+
 class Key(NamedTuple):
     """One key; `is_own` says that it is the secret of this service alone."""
 
@@ -48,8 +56,11 @@ class Keys:
     """Those that hold now; `renew` asks the source again."""
 
     def __init__(self, secret: str, source: str) -> None:
-        """Raises SettingsError for a file that is of no use; a URL is asked later."""
-        self.own = Key(PyJWK({"kty": "oct", "k": _unpadded(secret.encode())}, "HS256"), is_own=True)
+        """Raises SettingsError for a secret or a file that is of no use; a URL is asked later."""
+        try:
+            self.own = Key(_of_secret({"kty": "oct", "k": _unpadded(secret.encode())}), is_own=True)
+        except PyJWTError as error:
+            raise SettingsError(f"CHECKOUT_JWT_SECRET is wrong: {error}") from error
         self._source = source
         self._given: tuple[Key, ...] = ()
         self._asked_at = self._had_at = float("-inf")
@@ -143,12 +154,21 @@ def _usable(told: Any, *, may_be_secret: bool) -> Key | None:
     if "verify" not in told.get("key_ops", ["verify"]):
         return None
     try:
-        jwk = PyJWK(told)
+        jwk = _of_secret(told) if told.get("kty") == "oct" else PyJWK(told)
     except (PyJWTError, TypeError, ValueError, AttributeError):
         return None
     is_secret = jwk.algorithm_name == "HS256"
     is_fit = jwk.algorithm_name in ALGORITHMS and (may_be_secret or not is_secret) and _is_long(jwk)
     return Key(jwk, is_own=is_secret) if is_fit else None
+
+
+def _of_secret(told: dict[str, Any]) -> PyJWK:
+    """Raises PyJWTError for what is no secret."""
+    jwk = PyJWK(told)
+    if jwk.algorithm_name == "HS256":
+        jwk.Algorithm.prepare_key(jwk.key)
+        jwk.Algorithm = _Prepared(HMACAlgorithm.SHA256)
+    return jwk
 
 
 def _is_long(jwk: PyJWK) -> bool:

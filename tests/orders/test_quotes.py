@@ -14,7 +14,6 @@ from checkout.orders.cart import CartItem
 from tests.shared.client import Client, an_order_body, problem, serving
 from tests.shared.factories import TERMS, a_sku, order, placed, rows, stock_of
 
-
 NO_DISCOUNT = {"discount": "0.00"}
 
 
