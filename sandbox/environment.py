@@ -112,7 +112,10 @@ def _asked(options: Options) -> dict[str, str]:
 
 def _keep(file: Path, *taken: int) -> Kept:
     """What was kept or is made now; no port of it is one that the stack was asked to use for something else."""
-    kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else asdict(_new(*taken))
+    # A directory of older code lacks what came later.
+    kept: dict[str, Any] = asdict(_new(*taken)) | (
+        json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    )
     for name in ("valkey_port", "shop_port", "metrics_port"):
         if kept[name] in taken or not ports.is_free(kept[name]):
             kept[name] = ports.free(*taken)

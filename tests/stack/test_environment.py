@@ -1,5 +1,6 @@
 """What a stack keeps from start to start, and what it gives up."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,17 @@ def test_a_kept_port_that_is_asked_for_something_else_is_given_up(tmp_path: Path
     before = started(tmp_path, ports.free(), ports.free(), ports.free())
     after = started(tmp_path, before.valkey_port, before.shop_port, ports.free())
     assert not {after.valkey_port, after.shop_port} & {before.valkey_port, before.shop_port}
+    assert (after.jwt_secret, after.valkey_password) == (before.jwt_secret, before.valkey_password)
+
+
+def test_a_directory_of_older_code_gets_what_came_later(tmp_path: Path) -> None:
+    before = started(tmp_path, ports.free(), ports.free(), ports.free())
+    file = tmp_path / "kept.json"
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    del kept["metrics_port"]
+    file.write_text(json.dumps(kept), encoding="utf-8")
+    after = started(tmp_path, ports.free(), ports.free(), ports.free())
+    assert after.metrics_port
     assert (after.jwt_secret, after.valkey_password) == (before.jwt_secret, before.valkey_password)
 
 
