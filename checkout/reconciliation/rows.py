@@ -26,7 +26,7 @@ LONGEST_ROW = 100_000
 
 _TRADE_NO, _NUMBER, _KIND, _CREATED = "支付宝交易号", "商户订单号", "业务类型", "创建时间"
 _AMOUNT, _REQUEST_NO = "订单金额", "退款批次号/请求号"
-_PAYMENT, _REFUND = "交易", "退款"
+_PAYMENT, _REFUND, _OTHER = "交易", "退款", ""
 _NEEDED = (_TRADE_NO, _NUMBER, _KIND, _AMOUNT, _REQUEST_NO)
 _TEXTS = {"商品名称", "门店编号", "门店名称", "操作员", "终端号", "对方账户", "券名称", "备注"}
 # No zeros lead, so a cell cut in two is not taken for an amount. Some bills give refunds without a sign.
@@ -77,15 +77,21 @@ def check(content: IO[bytes]) -> None:
 
 
 def _check_totals(sheets: Sequence[_Sheet]) -> None:
-    """Each list says how many rows it has; of several lists each may say how many all have. Raises Unreadable."""
+    """Each list says how many rows it has; of several lists each may say how many all have. Raises Unreadable.
+
+    A row in doubt may be one of them, or a part of somebody's text.
+    """
     found = sum((sheet.found for sheet in sheets), Counter[str]())
+    doubts = sum((sheet.doubts for sheet in sheets), Counter[str]())
     for kind in (_PAYMENT, _REFUND):
-        told = [(sheet.said[kind], sheet.found[kind]) for sheet in sheets if kind in sheet.said]
-        if any(said != count for said, count in told) and any(said != found[kind] for said, _ in told):
-            says = ", ".join(f"{count} of {said}" for said, count in told)
+        told = [(sheet.said[kind], sheet.found[kind], sheet.doubts[kind]) for sheet in sheets if kind in sheet.said]
+        of_each = all(count - unsure <= said <= count for said, count, unsure in told)
+        of_all = all(found[kind] - doubts[kind] <= said <= found[kind] for said, _, _ in told)
+        if not (of_each or of_all):
+            says = ", ".join(f"{count} of {said}" for said, count, _ in told)
             raise Unreadable(f"the bill's own totals differ from its lines ({kind}: {says})")
-    if others := sum(found.values()) - found[_PAYMENT] - found[_REFUND]:
-        log.warning("bill_lines_of_other_kinds", lines=others)
+    if found[_OTHER]:
+        log.warning("bill_lines_of_other_kinds", lines=found[_OTHER])
 
 
 class _Sheet:
@@ -94,6 +100,7 @@ class _Sheet:
     def __init__(self) -> None:
         self.said: dict[str, int] = {}
         self.found: Counter[str] = Counter()
+        self.doubts: Counter[str] = Counter()
 
     def lines(self, listed: Iterator[str]) -> Iterator[Line]:
         header = next((line for line in listed if not line.startswith("#")), None)
@@ -101,8 +108,9 @@ class _Sheet:
             raise Unreadable("the bill's list has no header")
         columns = Columns(header.split(","))
         for row in self._rows(listed, columns):
-            line = _line(row, columns)
-            self.found[columns.kind(row)] += 1
+            line, kind = _line(row, columns), columns.kind(row)
+            self.found[kind] += 1
+            self.doubts[kind] += line is not None and line.fen is None
             if line is not None and line.fen != 0:
                 yield line
 
@@ -158,7 +166,12 @@ class Columns:
 
     def kind(self, row: str) -> str:
         """It stands before all texts; a bill that has it elsewhere is read by its place all the same."""
-        return row.split(",")[self.needed[2]].strip()
+        said = row.split(",", self.needed[2] + 1)[self.needed[2]].strip()
+        return said if said in (_PAYMENT, _REFUND) else _OTHER
+
+    def may_hide_a_row(self, row: str) -> bool:
+        """Whether a line that was taken for the rest of a text has as many commas as a row."""
+        return any(line.count(",") >= self.width - 1 for line in row.split("\n")[1:])
 
 
 def _look(name: str, cell: str) -> Callable[[str], object] | None:
@@ -172,7 +185,8 @@ def _line(row: str, columns: Columns) -> Line | None:
     """What the row means; None for business that moves no money of ours."""
     cells = row.split(",")
     fits: set[tuple[str, ...]] = set()
-    if columns.width <= len(cells) <= columns.width + MOST_COMMAS and row.count("\n") <= MOST_COMMAS:
+    is_bounded = columns.width <= len(cells) <= columns.width + MOST_COMMAS and row.count("\n") <= MOST_COMMAS
+    if is_bounded and not columns.may_hide_a_row(row):
         fits = _Fitting(cells, columns).all()
     meanings = {_meaning(dict(zip(sorted(columns.needed), fit, strict=True)), columns) for fit in fits}
     if len(meanings) == 1 and len(fits) <= MOST_MEANINGS:

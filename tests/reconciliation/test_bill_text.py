@@ -96,6 +96,20 @@ def test_a_row_that_can_mean_several_things_says_only_whose_it_is(unclear: str) 
     assert list(rows.lines(packed(trades(listed)))) == expected
 
 
+def test_a_row_that_the_one_before_has_swallowed_is_noticed_without_totals() -> None:
+    """Its number is none, so it looks like the second line of a remark."""
+    text = trades([row("A1", "1.00"), "?" + row("A2", "2.00")])
+    without_totals = re.sub("#(交易|退款)合计[^\r]*\r\n", "", text)
+    assert list(rows.lines(packed(without_totals))) == [Line("A1", "", None)]
+
+
+def test_a_text_that_looks_like_a_row_is_in_doubt_and_no_more_than_that() -> None:
+    """The list's own total tells that there is one row less."""
+    faked = row("A1", "1.00", remark="上门\r\n20261122,X1,交易,假")
+    text = trades([faked, row("A2", "2.00")])
+    assert list(rows.lines(packed(text))) == [Line("A1", "", 100), Line("X1", "", None), Line("A2", "", 200)]
+
+
 def test_rows_in_doubt_without_end_are_no_bill() -> None:
     with pytest.raises(Unreadable, match="too many lines"):
         list(rows.lines(packed(trades([row(f"A{n}", "ten") for n in range(rows.MOST_DOUBTS + 1)]))))
