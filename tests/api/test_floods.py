@@ -17,7 +17,7 @@ from tests.shared.processes import HTTP, eventually, is_well, process
 from tests.stack.family import descendants
 
 REQUESTS = 400
-MOST_BYTES = 40_000_000
+MOST_BYTES = 80_000_000
 HUGE = 380_000
 
 
