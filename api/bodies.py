@@ -55,30 +55,29 @@ class Address(msgspec.Struct, forbid_unknown_fields=True):
     detail: Detail
 
 
-class OrderRequest(msgspec.Struct, forbid_unknown_fields=True):
+class Wanted(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Either `items` or `from_cart: true`. The same SKU twice is summed."""
+
+    items: Annotated[list[Item], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
+    from_cart: bool = False
+    expected_total: Yuan | UnsetType = UNSET
+    remark: Text = ""
+    reference: Reference = ""
+    metadata: Metadata = {}
+
+
+class OrderRequest(Wanted, kw_only=True):
+    """What is wanted, where it goes, and how it is paid for."""
 
     pay_method: Literal["alipay", "cash"]
     address: Address
-    items: Annotated[list[Item], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
-    from_cart: bool = False
-    expected_total: Yuan | UnsetType = UNSET
-    remark: Text = ""
-    reference: Reference = ""
-    metadata: Metadata = {}
 
 
-class QuoteRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """An order's body; who only wants to know the price has no address yet."""
+class QuoteRequest(Wanted, kw_only=True):
+    """The same; who only wants to know the price has no address yet."""
 
     pay_method: Literal["alipay", "cash"] = "alipay"
     address: Address | UnsetType = UNSET
-    items: Annotated[list[Item], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
-    from_cart: bool = False
-    expected_total: Yuan | UnsetType = UNSET
-    remark: Text = ""
-    reference: Reference = ""
-    metadata: Metadata = {}
 
 
 class CartItemRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -117,7 +116,7 @@ def order_request(body: OrderRequest, user_id: int, key: str) -> Request:
     )
 
 
-def wanted(body: OrderRequest | QuoteRequest) -> tuple[tuple[str, int], ...]:
+def wanted(body: Wanted) -> tuple[tuple[str, int], ...]:
     """The lines that the body names itself; none when the cart has them. Raises Invalid."""
     items = [] if isinstance(body.items, UnsetType) else body.items
     if body.from_cart == bool(items):
