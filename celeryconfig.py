@@ -79,6 +79,7 @@ beat_max_loop_interval = 1  # Beat notices a late entry within a second.
 beat_schedule = {
     "place what was not rung for": {"task": "sweep", "schedule": 2.0, "options": {"expires": 2}},
     "close what was not paid in time": {"task": "expire_orders", "schedule": 1.0, "options": {"expires": 1}},
+    "complete what was shipped long ago": {"task": "complete_orders", "schedule": 30.0, "options": {"expires": 30}},
     "ask Alipay about what is due": {"task": "scan_payments", "schedule": 1.0, "options": {"expires": 1}},
     **{
         f"see that {queue} goes on": {

@@ -19,9 +19,12 @@ CREATE TABLE schema_version (
     version int NOT NULL,
     oldest_code int NOT NULL,
     steps_done int NOT NULL DEFAULT 0, -- of the next file, while it is being applied
+    -- No process of code before this number runs any more (`checkout migrate --finish`): what it would get wrong may
+    -- be written from then on.
+    finished int NOT NULL DEFAULT 0,
     CHECK (oldest_code <= version)
 );
-INSERT INTO schema_version (version, oldest_code) VALUES (3, 1);
+INSERT INTO schema_version (version, oldest_code, finished) VALUES (4, 1, 4);
 
 -- An amount as a person reads it.
 CREATE FUNCTION yuan(fen bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
@@ -45,7 +48,10 @@ CREATE TABLE skus (
     stock bigint NOT NULL DEFAULT 0 CHECK (stock >= 0),
     sales bigint NOT NULL DEFAULT 0 CHECK (sales >= 0),
     on_sale boolean NOT NULL DEFAULT true,
-    sequence int NOT NULL DEFAULT 0 -- of its last stock event
+    sequence int NOT NULL DEFAULT 0, -- of its last stock event
+    weight_g int NOT NULL DEFAULT 0 CHECK (weight_g >= 0), -- of one unit, for freight by weight
+    limit_per_user int CHECK (limit_per_user > 0), -- NULL: everybody may buy as much as there is
+    limit_epoch smallint NOT NULL DEFAULT 0 -- how often a limit was set where none was: what was bought before is free
 ) WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 -- Every change of sellable stock from outside; stock = sum of these - units that orders hold or took.
@@ -64,6 +70,15 @@ CREATE TABLE stock_adjustments (
 CREATE TABLE users (
     id bigint PRIMARY KEY,
     open_orders int NOT NULL DEFAULT 0 CHECK (open_orders >= 0) -- unpaid orders that hold stock, cash ones until they are shipped
+) WITH (fillfactor = 70);
+
+-- What each user's orders hold or took of a SKU while it has a limit. Who changes a row holds its user's lock.
+CREATE TABLE purchases (
+    user_id bigint NOT NULL,
+    sku_id text NOT NULL,
+    epoch smallint NOT NULL, -- the SKU's limit_epoch when the units were taken
+    units int NOT NULL CHECK (units >= 0),
+    PRIMARY KEY (user_id, sku_id, epoch)
 ) WITH (fillfactor = 70);
 
 -- Placing, paying and closing update columns that no index covers, on a page with room: heap-only updates.
@@ -85,7 +100,7 @@ CREATE TABLE orders (
     version int NOT NULL DEFAULT 1, -- grows with each change; the sequence of the order's last event
     status order_status NOT NULL DEFAULT 'accepted',
     pay_method pay_method NOT NULL,
-    stock stock_state, -- where the units of its lines are; NULL: none were taken
+    stock stock_state, -- where those units are of which its lines say nothing else; NULL: none were taken
     from_cart boolean NOT NULL DEFAULT false,
     sku_ids text[] NOT NULL, -- what was asked for; what was bought stands in order_lines
     quantities int[] NOT NULL,
@@ -98,14 +113,15 @@ CREATE TABLE orders (
     shortages jsonb,
     reference text NOT NULL DEFAULT '', -- the shop's own number for it
     metadata jsonb, -- the shop's own words for it: text by name
+    discount_fen bigint NOT NULL DEFAULT 0 CHECK (discount_fen >= 0), -- the sum of its lines'
     CHECK (cardinality(sku_ids) BETWEEN 1 AND 100 AND cardinality(sku_ids) = cardinality(quantities)),
     -- A placed order has totals and knows where its stock is; a rejected one may carry the totals that would hold.
     CHECK ((placed_at IS NULL) = (stock IS NULL)),
     CHECK (placed_at IS NULL OR total_fen IS NOT NULL),
-    CHECK (total_fen = goods_fen + freight_fen),
+    CONSTRAINT orders_total CHECK (total_fen = goods_fen - discount_fen + freight_fen),
     CHECK ((pay_before IS NOT NULL) = (placed_at IS NOT NULL AND pay_method = 'alipay')),
-    -- The status and its times agree.
-    CHECK (CASE status
+    -- The status and its times agree. What is shipped may hold units whose money is on its way back.
+    CONSTRAINT orders_status CHECK (CASE status
         WHEN 'accepted' THEN placed_at IS NULL AND closed_at IS NULL AND reason IS NULL
         WHEN 'rejected' THEN placed_at IS NULL AND closed_at IS NULL AND reason IN
             ('out_of_stock', 'price_changed', 'unknown_sku', 'not_on_sale', 'limit_exceeded', 'total_too_large')
@@ -113,8 +129,8 @@ CREATE TABLE orders (
             AND closed_at IS NULL AND reason IS NULL
         WHEN 'awaiting_shipment' THEN stock = 'held' AND (pay_method = 'cash' OR paid_at IS NOT NULL)
             AND closed_at IS NULL AND reason IS NULL
-        WHEN 'shipped' THEN stock = 'left' AND shipped_at IS NOT NULL AND closed_at IS NULL
-        WHEN 'completed' THEN stock = 'left' AND completed_at IS NOT NULL AND closed_at IS NULL
+        WHEN 'shipped' THEN stock IN ('held', 'left') AND shipped_at IS NOT NULL AND closed_at IS NULL
+        WHEN 'completed' THEN stock IN ('held', 'left') AND completed_at IS NOT NULL AND closed_at IS NULL
         WHEN 'closed' THEN closed_at IS NOT NULL AND reason IN ('expired', 'cancelled', 'refunded')
     END)
 ) WITH (fillfactor = 75);
@@ -131,8 +147,46 @@ CREATE TABLE order_lines (
     title text NOT NULL,
     quantity int NOT NULL CHECK (quantity > 0),
     unit_price_fen bigint NOT NULL CHECK (unit_price_fen > 0),
-    PRIMARY KEY (order_id, sku_id)
+    discount_fen bigint NOT NULL DEFAULT 0, -- off the whole line
+    limit_epoch smallint NOT NULL DEFAULT 0, -- under which limit its units count in `purchases`; 0: under none
+    -- Where some of its units are; the rest, quantity - shipped - returned, is where the order's `stock` says.
+    shipped_quantity smallint NOT NULL DEFAULT 0, -- ever, in parcels
+    restocked_quantity smallint NOT NULL DEFAULT 0, -- of these: came back, and are for sale again
+    returned_quantity smallint NOT NULL DEFAULT 0, -- never left, and are for sale again
+    -- And whose money goes back by line; of the units being refunded, those set aside are neither shipped nor sold.
+    refunding_quantity smallint NOT NULL DEFAULT 0,
+    refunded_quantity smallint NOT NULL DEFAULT 0,
+    aside_quantity smallint NOT NULL DEFAULT 0,
+    PRIMARY KEY (order_id, sku_id),
+    CONSTRAINT order_lines_discount CHECK (discount_fen BETWEEN 0 AND quantity * unit_price_fen),
+    CONSTRAINT order_lines_units CHECK (
+        LEAST(shipped_quantity, restocked_quantity, returned_quantity, aside_quantity) >= 0
+        AND shipped_quantity + returned_quantity + aside_quantity <= quantity
+        AND restocked_quantity <= shipped_quantity),
+    CONSTRAINT order_lines_refunds CHECK (
+        LEAST(refunding_quantity, refunded_quantity) >= 0 AND refunding_quantity + refunded_quantity <= quantity
+        AND aside_quantity <= refunding_quantity)
 );
+
+-- What left together. The units of orders that older code shipped are in none.
+CREATE TABLE shipments (
+    order_id bigint NOT NULL,
+    n smallint NOT NULL,
+    shipped_at timestamptz NOT NULL DEFAULT now(),
+    carrier text NOT NULL,
+    tracking_number text NOT NULL,
+    sku_ids text[] NOT NULL,
+    quantities int[] NOT NULL,
+    PRIMARY KEY (order_id, n),
+    CHECK (cardinality(sku_ids) > 0 AND cardinality(sku_ids) = cardinality(quantities))
+);
+
+-- Shipped orders that complete by themselves, with the time of their last parcel: what is due stands at the front.
+CREATE TABLE completions (
+    order_id bigint PRIMARY KEY,
+    shipped_at timestamptz NOT NULL
+);
+CREATE INDEX completions_due ON completions (shipped_at);
 
 -- Accepted orders that wait to be placed: small, so that the sweep costs what is pending, not what exists.
 CREATE TABLE arrivals (
@@ -239,9 +293,12 @@ CREATE TABLE refunds (
     reason text NOT NULL DEFAULT '',
     error text,
     refusal text, -- Alipay refused a later try; whether an earlier one had moved the money is being asked
+    freight_fen bigint NOT NULL DEFAULT 0, -- of its amount
+    restock boolean NOT NULL DEFAULT false, -- units that had left came back with it
     FOREIGN KEY (order_id, n) REFERENCES payments,
     CHECK ((digest IS NULL) = (key IS NULL)),
-    CHECK ((status IN ('succeeded', 'failed')) = (finished_at IS NOT NULL))
+    CHECK ((status IN ('succeeded', 'failed')) = (finished_at IS NOT NULL)),
+    CONSTRAINT refunds_freight CHECK (freight_fen BETWEEN 0 AND amount_fen)
 );
 CREATE INDEX refunds_of_order ON refunds (order_id);
 CREATE INDEX refunds_due ON refunds (next_try_at) WHERE next_try_at IS NOT NULL;
@@ -249,6 +306,18 @@ CREATE INDEX refunds_due ON refunds (next_try_at) WHERE next_try_at IS NOT NULL;
 CREATE INDEX refunds_forgotten ON refunds (order_id) WHERE finished_at IS NULL AND next_try_at IS NULL;
 -- What an operator asked for and Alipay refused: a person looks at it, however many were made.
 CREATE INDEX refunds_failed ON refunds (order_id, n) WHERE status = 'failed' AND source = 'operator';
+
+-- The units of a refund by line, and what of them goes back to sale once the money has moved.
+CREATE TABLE refund_lines (
+    refund_id bigint NOT NULL REFERENCES refunds,
+    sku_id text NOT NULL,
+    quantity smallint NOT NULL CHECK (quantity > 0),
+    aside_quantity smallint NOT NULL, -- had not left
+    restock_quantity smallint NOT NULL, -- had left, and came back
+    amount_fen bigint NOT NULL CHECK (amount_fen >= 0),
+    PRIMARY KEY (refund_id, sku_id),
+    CHECK (aside_quantity >= 0 AND restock_quantity >= 0 AND aside_quantity + restock_quantity <= quantity)
+);
 
 -- What Alipay told us, as it told it. `fact` is BLAKE2b-128 over what makes two notifies the same news.
 CREATE TABLE notifies (

@@ -13,10 +13,6 @@ from checkout.events.log import Logged
 from checkout.orders import views
 from checkout.orders.acceptance import Request
 from checkout.orders.views import View
-from checkout.payments import refunds
-from checkout.payments.offers import Offer
-from checkout.quotes import quote as quotes
-from checkout.quotes.quote import Quote
 from checkout.stock.catalog import Listed
 
 
@@ -26,7 +22,23 @@ class LineBody(msgspec.Struct):
     spu_id: str | UnsetType = UNSET
     title: str | UnsetType = UNSET
     unit_price: str | UnsetType = UNSET
+    discount: str | UnsetType = UNSET
     amount: str | UnsetType = UNSET
+    shipped_quantity: int | UnsetType = UNSET
+    refunded_quantity: int | UnsetType = UNSET
+
+
+class ParcelLine(msgspec.Struct):
+    sku_id: str
+    quantity: int
+
+
+class ShipmentBody(msgspec.Struct):
+    n: int
+    carrier: str
+    tracking_number: str
+    items: list[ParcelLine]
+    shipped_at: str
 
 
 class PaymentSummary(msgspec.Struct):
@@ -53,9 +65,11 @@ class OrderBody(msgspec.Struct):
     reference: str
     metadata: dict[str, str]
     accepted_at: str
+    shipments: list[ShipmentBody]
     events_url: str
     reason: str | UnsetType = UNSET
     goods_amount: str | UnsetType = UNSET
+    discount: str | UnsetType = UNSET
     freight: str | UnsetType = UNSET
     total_amount: str | UnsetType = UNSET
     placed_at: str | UnsetType = UNSET
@@ -73,75 +87,6 @@ class OrderPage(msgspec.Struct):
     next_cursor: str | None = None
 
 
-class QuoteLine(msgspec.Struct):
-    sku_id: str
-    title: str
-    quantity: int
-    unit_price: str
-    discount: str
-    amount: str
-
-
-class QuoteProblem(msgspec.Struct, omit_defaults=True):
-    code: str
-    sku_id: str | None = None
-    wanted: int | None = None
-    available: int | None = None
-
-
-class QuoteBody(msgspec.Struct):
-    items: list[QuoteLine]
-    goods_amount: str
-    discount: str
-    freight: str
-    total_amount: str
-    problems: list[QuoteProblem]
-
-
-class PaymentBody(msgspec.Struct):
-    id: str
-    out_trade_no: str
-    method: str | None
-    status: str
-    amount: str
-    expires_at: str
-    pay_url: str | UnsetType = UNSET
-    order_string: str | UnsetType = UNSET
-    qr_code: str | UnsetType = UNSET
-
-
-class AttemptBody(msgspec.Struct):
-    id: str
-    out_trade_no: str
-    method: str | None
-    status: str
-    amount: str
-    refunded_amount: str
-    trade_no: str | None
-    kept: bool
-
-
-class PaymentList(msgspec.Struct):
-    payments: list[AttemptBody]
-
-
-class RefundBody(msgspec.Struct):
-    id: str
-    order_id: str
-    payment_id: str
-    amount: str
-    status: str
-    source: str
-    reason: str
-    requested_at: str
-    finished_at: str | UnsetType = UNSET
-    error: str | UnsetType = UNSET
-
-
-class RefundList(msgspec.Struct):
-    refunds: list[RefundBody]
-
-
 class SkuBody(msgspec.Struct):
     id: str
     spu_id: str
@@ -149,6 +94,7 @@ class SkuBody(msgspec.Struct):
     price: str
     in_stock: bool
     on_sale: bool
+    limit_per_user: int | None = None
 
 
 class SkuPage(msgspec.Struct):
@@ -199,6 +145,7 @@ def accepted_body(order_id: int, request: Request, accepted_at: str, events_url:
         reference=request.reference,
         metadata=dict(request.metadata),
         accepted_at=accepted_at,
+        shipments=[],
         events_url=events_url,
     )
 
@@ -215,12 +162,14 @@ def order_body(view: View, events_url: str) -> OrderBody:
         reference=view.reference,
         metadata=view.metadata or {},
         accepted_at=clock.rfc3339(view.accepted_at),
+        shipments=shipments(view),
         events_url=events_url,
     )
     if view.reason:
         body.reason = view.reason
     if view.total_fen is not None:
         body.goods_amount = money.yuan(view.goods_fen or 0)
+        body.discount = money.yuan(view.discount_fen)
         body.freight = money.yuan(view.freight_fen or 0)
         body.total_amount = money.yuan(view.total_fen)
     for name in ("placed_at", "pay_before", "paid_at", "shipped_at", "completed_at", "closed_at"):
@@ -242,55 +191,26 @@ def _lines(view: View) -> list[LineBody]:
 
 
 def _line(line: views.Line) -> LineBody:
-    price, amount = money.yuan(line.unit_price_fen), money.yuan(line.quantity * line.unit_price_fen)
-    return LineBody(line.sku_id, line.quantity, line.spu_id, line.title, price, amount)
+    price, discount = money.yuan(line.unit_price_fen), money.yuan(line.discount_fen)
+    amount = money.yuan(line.quantity * line.unit_price_fen - line.discount_fen)
+    told = (line.spu_id, line.title, price, discount, amount, line.shipped_quantity, line.refunded_quantity)
+    return LineBody(line.sku_id, line.quantity, *told)
 
 
-_NO_DISCOUNT = money.yuan(0)
+def shipments(view: View) -> list[ShipmentBody]:
+    """The order's parcels, in the order in which they left."""
+    parcels = (views.Parcel(*parcel) for parcel in view.parcels or ())
+    return [ShipmentBody(one.n, one.carrier, one.tracking_number, _contents(one), one.shipped_at) for one in parcels]
 
 
-def quote_body(quote: Quote) -> QuoteBody:
-    return QuoteBody(
-        items=[_quoted(line) for line in quote.lines],
-        goods_amount=money.yuan(quote.goods_fen),
-        discount=_NO_DISCOUNT,
-        freight=money.yuan(quote.freight_fen),
-        total_amount=money.yuan(quote.goods_fen + quote.freight_fen),
-        problems=[QuoteProblem(*problem) for problem in quote.problems],
-    )
-
-
-def _quoted(line: quotes.Line) -> QuoteLine:
-    price, amount = money.yuan(line.unit_price_fen), money.yuan(line.quantity * line.unit_price_fen)
-    return QuoteLine(line.sku_id, line.title, line.quantity, price, _NO_DISCOUNT, amount)
-
-
-def payment_body(offer: Offer) -> PaymentBody:
-    payment = offer.payment
-    amount, expires = money.yuan(payment.amount_fen), clock.rfc3339(offer.pay_before)
-    return PaymentBody(payment.id, payment.out_trade_no, payment.method, payment.status, amount, expires)
-
-
-def refund_body(refund: refunds.Refund) -> RefundBody:
-    body = RefundBody(
-        id=str(refund.id),
-        order_id=str(refund.order_id),
-        payment_id=refund.payment_id,
-        amount=money.yuan(refund.amount_fen),
-        status=refund.status,
-        source=refund.source,
-        reason=refund.reason,
-        requested_at=clock.rfc3339(refund.requested_at),
-    )
-    if refund.finished_at is not None:
-        body.finished_at = clock.rfc3339(refund.finished_at)
-    if refund.error is not None:
-        body.error = refund.error
-    return body
+def _contents(parcel: views.Parcel) -> list[ParcelLine]:
+    return [ParcelLine(*line) for line in zip(parcel.sku_ids, parcel.quantities, strict=True)]
 
 
 def sku_body(sku: Listed) -> SkuBody:
-    return SkuBody(sku.id, sku.spu_id, sku.title, money.yuan(sku.price_fen), sku.in_stock, sku.on_sale)
+    return SkuBody(
+        sku.id, sku.spu_id, sku.title, money.yuan(sku.price_fen), sku.in_stock, sku.on_sale, sku.limit_per_user
+    )
 
 
 def event_body(event: Logged) -> CloudEvent:

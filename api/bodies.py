@@ -12,6 +12,7 @@ from checkout.errors import Invalid
 from checkout.orders import cart
 from checkout.orders.acceptance import Address as StoredAddress
 from checkout.orders.acceptance import Request
+from checkout.payments.refund_lines import Units
 from checkout.stock.catalog import ID, Id
 
 NO_NUL = r"^[^\x00]*$"
@@ -22,6 +23,8 @@ Detail = Annotated[str, Meta(min_length=1, max_length=300, pattern=NO_NUL)]
 _BETWEEN = r"[-+(). #*,/extEXT＋－—（）．＃＊，转分机]*"
 PHONE = rf"^{_BETWEEN}(?:[0-9０-９]{_BETWEEN}){{3,32}}$(?!\n)"
 Phone = Annotated[str, Meta(min_length=3, max_length=32, pattern=PHONE)]
+Carrier = Annotated[str, Meta(max_length=50, pattern=NO_NUL)]
+TrackingNumber = Annotated[str, Meta(max_length=64, pattern=NO_NUL)]
 Reference = Annotated[str, Meta(max_length=64, pattern=NO_NUL)]
 Metadata = Annotated[
     dict[
@@ -90,8 +93,31 @@ class PaymentRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RefundRequest(msgspec.Struct, forbid_unknown_fields=True):
-    amount: Yuan
+    """Either an `amount`, or units by line and the freight; `restock`: those that had left have come back."""
+
+    amount: Yuan | UnsetType = UNSET
+    items: Annotated[list[Item], Meta(max_length=1000)] | UnsetType = UNSET
+    freight: bool = False
+    restock: bool = False
     reason: Text = ""
+
+
+class ShipRequest(msgspec.Struct, forbid_unknown_fields=True):
+    carrier: Carrier = ""
+    tracking_number: TrackingNumber = ""
+
+
+class ShipmentRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Without `items` all that is left."""
+
+    items: Annotated[list[Item], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
+    carrier: Annotated[Carrier, Meta(min_length=1)]
+    tracking_number: Annotated[TrackingNumber, Meta(min_length=1)]
+
+
+class ShipmentCorrection(msgspec.Struct, forbid_unknown_fields=True):
+    carrier: Annotated[Carrier, Meta(min_length=1)] | UnsetType = UNSET
+    tracking_number: Annotated[TrackingNumber, Meta(min_length=1)] | UnsetType = UNSET
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -121,7 +147,26 @@ def wanted(body: Wanted) -> tuple[tuple[str, int], ...]:
     items = [] if isinstance(body.items, UnsetType) else body.items
     if body.from_cart == bool(items):
         raise Invalid("either items or from_cart: true is needed, not both", "items")
+    return summed_items(items)
+
+
+def summed_items(items: list[Item]) -> tuple[tuple[str, int], ...]:
+    """One line for each SKU, sorted. Raises Invalid."""
     return summed([(item.sku_id, item.quantity) for item in items])
+
+
+def refund_request(body: RefundRequest) -> int | Units:
+    """What is to be refunded: an amount in fen, or units. Raises Invalid."""
+    items = [] if isinstance(body.items, UnsetType) else body.items
+    if isinstance(body.amount, UnsetType):
+        if not items and not body.freight:
+            raise Invalid("an amount, or items or freight: true, is needed", "$")
+        return Units(dict(summed_items(items)), body.freight, body.restock)
+    if items or body.freight or body.restock:
+        raise Invalid("an amount is of no items: leave one of them out", "amount")
+    if money.fen(body.amount) == 0:
+        raise Invalid("at least 0.01", "amount")
+    return money.fen(body.amount)
 
 
 def summed(lines: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:

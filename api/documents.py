@@ -28,7 +28,7 @@ _QUERY: dict[str, dict[str, Any]] = {
     "cursor": {"type": "string"},
     "token": {"type": "string"},
 }
-_IDS = {"order_id": "order", "refund_id": "refund", "sku_id": "SKU"}
+_IDS = {"order_id": "order", "refund_id": "refund", "sku_id": "SKU", "n": "parcel"}
 
 
 def routes(table: Sequence[Route]) -> tuple[Route, ...]:
@@ -81,7 +81,7 @@ def _operation(route: Route) -> dict[str, Any]:
         operation["security"] = [{"bearer": []}]
     if route.body is not None:
         content = {"application/json": {"schema": _ref(route.body)}}
-        operation["requestBody"] = {"required": bool(route.body.__struct_fields__), "content": content}
+        operation["requestBody"] = {"required": reading.needs_a_body(route.body), "content": content}
     return operation
 
 

@@ -32,18 +32,28 @@ async def place(api: Runtime, req: Request, resp: Response) -> None:
     body = await reading.json_body(req, bodies.OrderRequest)
     request = bodies.order_request(body, caller.user_id, key)
     accepted = None
-    is_taken = request.pay_method in api.settings.pay_methods
-    # A repeated request needs no cart, counts for no rate, and came when its way to pay was taken.
-    if request.from_cart or api.settings.rate_per_user or not is_taken:
+    refusal = _refusal(api, request)
+    # A repeated request needs no cart, counts for no rate, and came when its way to pay and its region were served.
+    if request.from_cart or api.settings.rate_per_user or refusal:
         accepted = await api.transact(lambda connection: acceptance.known(connection, request))
     if accepted is None:
-        if not is_taken:
-            raise Invalid(f"{request.pay_method} is not taken here", "pay_method")
+        if refusal:
+            raise refusal
+        await api.require_own_prices()
         if request.from_cart:
             request = msgspec.structs.replace(request, lines=await selected(api, caller))
         await check_rate(api, caller.user_id)
         accepted = await api.door.submit(request)
     await _answer_accepted(api, resp, request, accepted)
+
+
+def _refusal(api: Runtime, request: acceptance.Request) -> Invalid | None:
+    """What the shop does for nobody, whatever is ordered."""
+    if request.pay_method not in api.settings.pay_methods:
+        return Invalid(f"{request.pay_method} is not taken here", "pay_method")
+    if not api.resources.terms.prices.delivers_to(request.address.region):
+        return Invalid("nothing is sent to this region", "address.region")
+    return None
 
 
 async def _answer_accepted(api: Runtime, resp: Response, request: acceptance.Request, accepted: Accepted) -> None:
@@ -53,7 +63,7 @@ async def _answer_accepted(api: Runtime, resp: Response, request: acceptance.Req
     if accepted.replayed:
         resp.set_header("Idempotent-Replayed", "true")
     if accepted.accepted_at is None or accepted.rejected:
-        view = await _read(api, accepted.order_id, None)
+        view = await read(api, accepted.order_id, None)
         resp.set_header("ETag", _etag(view))
         reading.answer(resp, _body(api, view), 202)
         return
@@ -83,7 +93,7 @@ async def show(api: Runtime, req: Request, resp: Response, order_id: str) -> Non
         view = await _wait(api, number, owner, known, seconds)
         resp.set_header("Preference-Applied", f"wait={seconds}")
     else:
-        view = await _read(api, number, owner)
+        view = await read(api, number, owner)
     resp.set_header("ETag", _etag(view))
     if known and known == _etag(view):
         resp.status = 304
@@ -96,7 +106,7 @@ async def _wait(api: Runtime, order_id: int, owner: int | None, known: str, seco
     deadline = time.monotonic() + seconds
     with api.waiters.of(order_id) as waiter:
         while True:
-            view = await _read(api, order_id, owner)
+            view = await read(api, order_id, owner)
             is_news = _etag(view) != known if known else view.status != "accepted"
             left = deadline - time.monotonic()
             if is_news or left <= 0:
@@ -108,7 +118,7 @@ async def follow(api: Runtime, req: Request, resp: Response, order_id: str) -> N
     """The order's changes as server-sent events; an event's id is the order's version."""
     number = reading.number(order_id, "order")
     owner = await _stream_owner(api, req, number)
-    await _read(api, number, owner)
+    await read(api, number, owner)
     last = req.get_header("Last-Event-ID") or ""
     known = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else 0
     resp.set_header("Cache-Control", "no-store")
@@ -132,7 +142,7 @@ async def _stream(api: Runtime, order_id: int, known: int, url: str) -> AsyncIte
     end = time.monotonic() + STREAM_SECONDS
     with api.waiters.of(order_id) as waiter:
         while time.monotonic() < end:
-            view = await _read(api, order_id, None)
+            view = await read(api, order_id, None)
             if view.version > known:
                 yield _event(view, url)
             known = max(known, view.version)
@@ -170,11 +180,12 @@ async def cancel(api: Runtime, req: Request, resp: Response, order_id: str) -> N
 
 
 async def ship(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
-    """The goods leave."""
+    """All that is left leaves in one parcel."""
     await api.tokens.operator(req)
     number = reading.number(order_id, "order")
-    await reading.json_body(req, bodies.Nothing)
-    await api.changed(await api.transact(lambda connection: shipping.ship(connection, number)))
+    body = await reading.json_body(req, bodies.ShipRequest)
+    label = shipping.Label(body.carrier, body.tracking_number)
+    await api.changed(await api.transact(lambda connection: shipping.ship(connection, number, label)))
     await _answer(api, resp, number)
 
 
@@ -189,12 +200,13 @@ async def complete(api: Runtime, req: Request, resp: Response, order_id: str) ->
 
 
 async def _answer(api: Runtime, resp: Response, order_id: int) -> None:
-    view = await _read(api, order_id, None)
+    view = await read(api, order_id, None)
     resp.set_header("ETag", _etag(view))
     reading.answer(resp, _body(api, view))
 
 
-async def _read(api: Runtime, order_id: int, owner: int | None) -> View:
+async def read(api: Runtime, order_id: int, owner: int | None) -> View:
+    """The order as it is; an owner finds only his own. Raises NotFound."""
     view = await api.reads.submit(order_id)
     if view is None or owner not in (None, view.user_id):
         raise NotFound(f"there is no order {order_id}")

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from falcon.asgi import Request, Response
 
-from api import answers, bodies, reading
-from api.answers import AttemptBody, PaymentList
+from api import bodies, money_answers, reading
+from api.money_answers import AttemptBody, PaymentList
 from api.runtime import Runtime
 from checkout import money
 from checkout.alipay.client import Done, Unknown
@@ -27,7 +27,7 @@ async def make(api: Runtime, req: Request, resp: Response, order_id: str) -> Non
     offer = await api.offers.submit(Asked(number, caller.user_id, method))
     if isinstance(offer, CheckoutError):
         raise offer
-    body = answers.payment_body(offer)
+    body = money_answers.payment_body(offer)
     if method == "qr":
         body.qr_code = await api.call_alipay(lambda: _qr_code(api, offer))
     elif method == "app":

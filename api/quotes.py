@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from falcon.asgi import Request, Response
 
-from api import answers, bodies, orders, reading
+from api import bodies, money_answers, orders, reading
 from api.runtime import Runtime
 from checkout import money
 from checkout.errors import Invalid
 from checkout.quotes import quote
+from checkout.quotes.quote import Asked
 
 
 async def make(api: Runtime, req: Request, resp: Response) -> None:
@@ -21,7 +22,9 @@ async def make(api: Runtime, req: Request, resp: Response) -> None:
     if body.from_cart:
         lines = await orders.selected(api, caller)
     expected = money.fen(body.expected_total) if isinstance(body.expected_total, str) else None
-    quoted = await api.transact(
-        lambda connection: quote.quote(connection, caller.user_id, lines, expected, api.resources.terms)
-    )
-    reading.answer(resp, answers.quote_body(quoted))
+    region = body.address.region if isinstance(body.address, bodies.Address) else ""
+    asked = Asked(caller.user_id, lines, expected, region, body.metadata)
+    await api.require_own_prices()
+    seen = await api.transact(lambda connection: quote.look(connection, asked))
+    quoted = await api.price(lambda: quote.quote(asked, seen, api.resources.terms))
+    reading.answer(resp, money_answers.quote_body(quoted))

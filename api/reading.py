@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -46,7 +47,7 @@ async def raw_body(req: Request, most: int = MOST_BODY_BYTES) -> bytes:
 async def json_body(req: Request, kind: type[Body]) -> Body:
     """The body as that struct. Raises TooLarge, WrongMediaType, BadRequest and Invalid."""
     content = await raw_body(req)
-    if not content and not kind.__struct_fields__:
+    if not content and not needs_a_body(kind):
         return kind()
     media_type, _, parameters = (req.content_type or "").lower().partition(";")
     if media_type.strip() != "application/json" or ("charset=" in parameters and "utf-8" not in parameters):
@@ -57,6 +58,12 @@ async def json_body(req: Request, kind: type[Body]) -> Body:
         raise problems.misfit(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"the body is not JSON: {error}") from error
+
+
+@cache
+def needs_a_body(kind: type[msgspec.Struct]) -> bool:
+    """Whether something must be said; otherwise no body is as good as `{}`."""
+    return any(field.required for field in msgspec.structs.fields(kind))
 
 
 def idempotency_key(req: Request) -> str:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from falcon.asgi import Request, Response
 
-from api import answers, bodies, reading
-from api.answers import RefundList
+from api import bodies, money_answers, reading
+from api.money_answers import RefundList
 from api.runtime import Runtime
-from checkout import money
 from checkout.db import Connection
-from checkout.errors import Invalid
 from checkout.orders import views
 from checkout.payments import refunds
 
@@ -19,17 +17,15 @@ async def make(api: Runtime, req: Request, resp: Response, order_id: str) -> Non
     await api.tokens.operator(req)
     number, key = reading.number(order_id, "order"), reading.idempotency_key(req)
     body = await reading.json_body(req, bodies.RefundRequest)
-    amount_fen = money.fen(body.amount)
-    if amount_fen == 0:
-        raise Invalid("at least 0.01", "amount")
-    refund, wakes = await api.transact(lambda c: refunds.create(c, number, amount_fen, body.reason, key))
+    asked = bodies.refund_request(body)
+    refund, wakes = await api.transact(lambda c: refunds.create(c, number, asked, body.reason, key))
     if wakes:
         api.doorbell.ring("send_refunds", [refund.id])
         await api.changed(wakes)
     else:
         resp.set_header("Idempotent-Replayed", "true")
     resp.set_header("Location", f"/v1/refunds/{refund.id}")
-    reading.answer(resp, answers.refund_body(refund), 202)
+    reading.answer(resp, money_answers.refund_body(refund), 202)
 
 
 async def list_of_order(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
@@ -42,7 +38,7 @@ async def list_of_order(api: Runtime, req: Request, resp: Response, order_id: st
         views.find(connection, number, owner)
         return refunds.of_order(connection, number)
 
-    reading.answer(resp, RefundList([answers.refund_body(refund) for refund in await api.transact(read)]))
+    reading.answer(resp, RefundList([money_answers.refund_body(refund) for refund in await api.transact(read)]))
 
 
 async def show(api: Runtime, req: Request, resp: Response, refund_id: str) -> None:
@@ -51,4 +47,4 @@ async def show(api: Runtime, req: Request, resp: Response, refund_id: str) -> No
     number = reading.number(refund_id, "refund")
     owner = None if caller.is_operator else caller.user_id
     refund = await api.transact(lambda connection: refunds.find(connection, number, owner))
-    reading.answer(resp, answers.refund_body(refund))
+    reading.answer(resp, money_answers.refund_body(refund))

@@ -7,7 +7,21 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from api import alipay, answers, bodies, cart, events, health, orders, payments, quotes, refunds, skus
+from api import (
+    alipay,
+    answers,
+    bodies,
+    cart,
+    events,
+    health,
+    money_answers,
+    orders,
+    payments,
+    quotes,
+    refunds,
+    shipments,
+    skus,
+)
 
 Handler = Callable[..., Awaitable[None]]
 
@@ -39,7 +53,7 @@ _NEVER: dict[int, Any] = {200: None}
 
 ROUTES = (
     Route("POST", "/v1/orders", orders.place, {202: answers.OrderBody}, body=bodies.OrderRequest, headers=_KEYED,
-          problems=(429, 503)),
+          problems=(409, 429, 503)),
     Route("GET", "/v1/orders", orders.list_own, {200: answers.OrderPage}, query=("status", "cursor", "limit")),
     Route("GET", "/v1/orders/{order_id}", orders.show, {200: answers.OrderBody, 304: None},
           headers=("Prefer", "If-None-Match"), problems=(404,)),
@@ -48,17 +62,24 @@ ROUTES = (
     Route("POST", "/v1/orders/{order_id}/cancel", orders.cancel, {200: answers.OrderBody}, body=bodies.Nothing,
           problems=(404, 409)),
     Route("POST", "/v1/orders/{order_id}/ship", orders.ship, {200: answers.OrderBody}, auth="operator",
-          body=bodies.Nothing, problems=(404, 409)),
+          body=bodies.ShipRequest, problems=(404, 409)),
+    Route("POST", "/v1/orders/{order_id}/shipments", shipments.send, {201: answers.ShipmentBody}, auth="operator",
+          body=bodies.ShipmentRequest, problems=(404, 409)),
+    Route("PATCH", "/v1/orders/{order_id}/shipments/{n}", shipments.correct, {200: answers.ShipmentBody},
+          auth="operator", body=bodies.ShipmentCorrection, problems=(404,)),
     Route("POST", "/v1/orders/{order_id}/complete", orders.complete, {200: answers.OrderBody}, body=bodies.Nothing,
           problems=(404, 409)),
-    Route("POST", "/v1/orders/{order_id}/payments", payments.make, {201: answers.PaymentBody},
+    Route("POST", "/v1/orders/{order_id}/payments", payments.make, {201: money_answers.PaymentBody},
           body=bodies.PaymentRequest, problems=(404, 409, 503)),
-    Route("GET", "/v1/orders/{order_id}/payments", payments.list_of_order, {200: answers.PaymentList}, problems=(404,)),
-    Route("POST", "/v1/orders/{order_id}/refunds", refunds.make, {202: answers.RefundBody}, auth="operator",
+    Route("GET", "/v1/orders/{order_id}/payments", payments.list_of_order, {200: money_answers.PaymentList},
+          problems=(404,)),
+    Route("POST", "/v1/orders/{order_id}/refunds", refunds.make, {202: money_answers.RefundBody}, auth="operator",
           body=bodies.RefundRequest, headers=_KEYED, problems=(404, 409)),
-    Route("GET", "/v1/orders/{order_id}/refunds", refunds.list_of_order, {200: answers.RefundList}, problems=(404,)),
-    Route("GET", "/v1/refunds/{refund_id}", refunds.show, {200: answers.RefundBody}, problems=(404,)),
-    Route("POST", "/v1/quotes", quotes.make, {200: answers.QuoteBody}, body=bodies.QuoteRequest, problems=(503,)),
+    Route("GET", "/v1/orders/{order_id}/refunds", refunds.list_of_order, {200: money_answers.RefundList},
+          problems=(404,)),
+    Route("GET", "/v1/refunds/{refund_id}", refunds.show, {200: money_answers.RefundBody}, problems=(404,)),
+    Route("POST", "/v1/quotes", quotes.make, {200: money_answers.QuoteBody}, body=bodies.QuoteRequest,
+          problems=(409, 503)),
     Route("GET", "/v1/cart", cart.show, {200: answers.CartBody}, problems=(503,)),
     Route("PUT", "/v1/cart/items/{sku_id}", cart.put, {200: answers.CartBody}, body=bodies.CartItemRequest,
           problems=(404, 503)),

@@ -18,13 +18,14 @@ from api.doorbell import LONGEST_PAUSE_SECONDS, Doorbell
 from api.loops import for_ever
 from api.streams import Streams
 from api.waiting import Waiters
+from checkout import schema
 from checkout.alipay.notify import Notify
 from checkout.audit import heartbeats
 from checkout.db import Connection, transaction
 from checkout.errors import CheckoutError, Unavailable
 from checkout.events import waking
 from checkout.orders import acceptance, views
-from checkout.orders.acceptance import Accepted, Hint, Request
+from checkout.orders.acceptance import Accepted, Request
 from checkout.orders.views import View
 from checkout.payments import notifies, offers
 from checkout.payments.offers import Asked, Offer
@@ -42,6 +43,9 @@ THREADS = 8
 ALIPAY_THREADS = 4
 MOST_CALLS = 32
 CALL_SECONDS = 8.0
+# The shop's own function of prices has these to itself.
+PRICING_THREADS = 4
+PRICING_SECONDS = 5.0
 STRANGERS_PER_SECOND = 2.0
 STRANGERS_AT_ONCE = 10
 BATCHERS = 5
@@ -81,6 +85,8 @@ class Runtime:
         self.waiters = Waiters(settings.redis_url, self._versions, self._suspect)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
         self._alipay_threads = ThreadPoolExecutor(ALIPAY_THREADS, thread_name_prefix="alipay")
+        self._pricing_threads = ThreadPoolExecutor(PRICING_THREADS, thread_name_prefix="pricing")
+        self._has_own_prices = False  # Whether they were seen to be allowed.
         self._calls = 0
         self.strangers = Strangers()
 
@@ -110,12 +116,30 @@ class Runtime:
             batcher.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._alipay_threads.shutdown(wait=False, cancel_futures=True)
+        self._pricing_threads.shutdown(wait=False, cancel_futures=True)
         self.doorbell.close()
         self.resources.close()
 
     async def run(self, step: Callable[[], T]) -> T:
         """Runs what blocks in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, step)
+
+    async def require_own_prices(self) -> None:
+        """Older code would place orders without the shop's own prices. Raises UpgradeUnfinished."""
+        if self.resources.terms.prices.is_plain or self._has_own_prices:
+            return
+        await self.transact(schema.require_finished)
+        self._has_own_prices = True
+
+    async def price(self, step: Callable[[], T]) -> T:
+        """Runs what may ask the shop's own function, which may hang, apart from all else. Raises Unavailable."""
+        if self.resources.terms.prices.is_plain:
+            return step()
+        try:
+            call = asyncio.get_running_loop().run_in_executor(self._pricing_threads, step)
+            return await asyncio.wait_for(call, PRICING_SECONDS)
+        except TimeoutError as error:
+            raise Unavailable("the prices cannot be told in time; ask again") from error
 
     async def call_alipay(self, step: Callable[[], T]) -> T:
         """Runs what asks Alipay, apart from all else. Raises Unavailable when it takes long, or too many ask."""
@@ -148,7 +172,7 @@ class Runtime:
 
     def _accept(self, requests: Sequence[Request]) -> list[Accepted]:
         with transaction(self.resources.engine) as connection:
-            accepted = acceptance.accept(connection, requests, Hint(self._suspects, self.resources.terms))
+            accepted = acceptance.accept(connection, requests, self._suspects)
         self._clear_suspicion(requests, accepted)
         waiting = [answer.order_id for answer in accepted if not (answer.replayed or answer.rejected)]
         if waiting:

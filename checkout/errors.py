@@ -62,6 +62,18 @@ class RefundExceedsPaid(CheckoutError):
     code = "refund_exceeds_paid"
 
 
+class RefundExceedsBought(CheckoutError):
+    """More units, or the freight again, than were bought and not refunded yet."""
+
+    code = "refund_exceeds_bought"
+
+
+class UpgradeUnfinished(CheckoutError):
+    """Processes of older code may still run, which would get it wrong."""
+
+    code = "upgrade_unfinished"
+
+
 class NotRefundable(CheckoutError):
     """Nothing was paid for the order, or the refund cannot be tried again."""
 

@@ -19,9 +19,13 @@ class Resources:
 
     def __init__(self, settings: Settings, *, connections: int = 4) -> None:
         self.settings = settings
-        self.terms = Terms.of(settings)
         self.rules = Rules(reinstate=settings.late_money == "reinstate")
         self._connections = connections
+
+    @cached_property
+    def terms(self) -> Terms:
+        """Raises SettingsError for prices that cannot be read or imported."""
+        return Terms.of(self.settings)
 
     @cached_property
     def engine(self) -> Engine:

@@ -22,6 +22,7 @@ from checkout.alipay import keys
 from checkout.db import Engine, sql
 from checkout.errors import SettingsError
 from checkout.events import bus
+from checkout.prices.policy import Policy
 from checkout.settings import Settings
 
 LONGEST_SECONDS = 10.0
@@ -51,6 +52,7 @@ def faults(settings: Settings) -> list[Fault]:
     """What stands in the way, each system asked at the same time. Returns after `LONGEST_SECONDS` whatever hangs."""
     probes: dict[str, Callable[[Settings], Iterator[Fault]]] = {
         "CHECKOUT_ALIPAY_*": _keys,
+        "CHECKOUT_PRICING": _prices,
         "CHECKOUT_DATABASE_URL": _database,
         "CHECKOUT_REDIS_URL": lambda told: _redis("CHECKOUT_REDIS_URL", told.redis_url),
         "CHECKOUT_BROKER_URL": lambda told: _broker("CHECKOUT_BROKER_URL", told.broker_url),
@@ -95,6 +97,13 @@ def _of_the_schema(settings: Settings) -> list[str]:
 def _keys(settings: Settings) -> Iterator[Fault]:
     try:
         keys.load(settings)
+    except SettingsError as error:
+        yield Fault(str(error), may_pass=False)
+
+
+def _prices(settings: Settings) -> Iterator[Fault]:
+    try:
+        Policy.of(settings)
     except SettingsError as error:
         yield Fault(str(error), may_pass=False)
 

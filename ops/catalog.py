@@ -30,8 +30,9 @@ def catalog() -> None:
 def load(file: Path, data_dir: Path) -> None:
     """Load SKUs from FILE, a .csv with a header or a .json list.
 
-    Its members are sku_id, spu_id, title, price (yuan), stock and on_sale. Loading again updates all but the stock
-    of SKUs that are known. A CSV may be as Excel writes it: UTF-8 or GBK, with commas or semicolons. Nothing is loaded
+    Its members are sku_id, spu_id, title, price (yuan), stock and on_sale, and as one likes weight_g and
+    limit_per_user (0: none). Loading again updates all but the stock of SKUs that are known; weight and limit only
+    where they stand there. A CSV may be as Excel writes it: UTF-8 or GBK, with commas or semicolons. Nothing is loaded
     when a line is wrong; when loading is interrupted it can be begun again.
     """
     if file.suffix not in (".csv", ".json"):

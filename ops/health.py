@@ -19,13 +19,17 @@ LONGEST_STATEMENT_SECONDS = 86_400
 
 
 @click.command()
+@click.option("--finish", is_flag=True, help="No older process runs any more: allow what it would get wrong.")
 @data_dir_option
-def migrate(data_dir: Path) -> None:
+def migrate(data_dir: Path, finish: bool) -> None:
     """Bring an empty database to the schema, or an older one to this version's while it serves.
 
-    Interrupted, it goes on where it was.
+    Interrupted, it goes on where it was. When all processes are of this version, --finish ends the upgrade.
     """
     with database(data_dir, statement_seconds=LONGEST_STATEMENT_SECONDS) as engine:
+        if finish:
+            click.echo("the upgrade is finished" if migrations.finish(engine, click.echo) else "it was finished before")
+            return
         if not migrations.migrate(engine, click.echo):
             click.echo("the schema is there")
             return

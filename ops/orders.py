@@ -11,18 +11,29 @@ from api import answers, bodies
 from api.answers import OrderBody
 from api.streams import Streams
 from checkout.db import reading, transaction
-from checkout.orders import closing, sweep
+from checkout.orders import closing, shipping, sweep
 from checkout.orders import views as kept
 from checkout.orders.views import View
 from checkout.resources import Resources
-from ops.shell import ORDER_ID, data_dir_option, json_option, print_json, print_table, ring, shop, wake
+from ops.shell import (
+    ORDER_ID,
+    Units,
+    data_dir_option,
+    json_option,
+    print_json,
+    print_table,
+    ring,
+    shop,
+    summed,
+    wake,
+)
 
 AT_ONCE = 100
 
 
 @click.group()
 def orders() -> None:
-    """Look at orders, cancel them, have them tried again."""
+    """Look at orders, send, cancel, or have them tried again."""
 
 
 @orders.command(name="list")
@@ -64,6 +75,35 @@ def cancel(order_id: int, data_dir: Path, as_json: bool) -> None:
             asked, versions = closing.cancel(connection, order_id, None)
         if asked:
             ring("query_payments", asked)
+        wake(resources, versions)
+        _show(resources, order_id, as_json)
+
+
+@orders.command()
+@click.argument("order_id", metavar="ID", type=ORDER_ID)
+@click.option("--carrier", default="", help="Who carries the parcel.")
+@click.option("--tracking", "tracking_number", default="", help="Its tracking number.")
+@click.option(
+    "--item", "items", type=Units(), multiple=True, help="SKU=N; may be repeated.  [default: all that is left]"
+)
+@data_dir_option
+@json_option
+def ship(
+    order_id: int,
+    carrier: str,
+    tracking_number: str,
+    items: tuple[tuple[str, int], ...],
+    data_dir: Path,
+    as_json: bool,
+) -> None:
+    """Send a parcel of an order that is paid for."""
+    label = shipping.Label(carrier, tracking_number)
+    with shop(data_dir) as resources:
+        with transaction(resources.engine) as connection:
+            if items:
+                _, versions = shipping.send(connection, order_id, summed(items), label)
+            else:
+                versions = shipping.ship(connection, order_id, label)
         wake(resources, versions)
         _show(resources, order_id, as_json)
 

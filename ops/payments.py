@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from api import answers
-from api.answers import RefundBody
+from api import money_answers
+from api.money_answers import RefundBody
 from checkout import clock, money
 from checkout.db import reading
 from checkout.errors import NotFound
@@ -51,7 +51,7 @@ def show(place: tuple[int, int], data_dir: Path, as_json: bool) -> None:
         back = [refund for refund in going_back.of_order(connection, order_id) if refund.n == n]
     if not found:
         raise NotFound(f"there is no payment {order_id}-{n}")
-    body = _body(found[0], [answers.refund_body(refund) for refund in back])
+    body = _body(found[0], [money_answers.refund_body(refund) for refund in back])
     if as_json:
         print_json(body)
         return

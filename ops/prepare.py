@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from checkout import db, schema, settings, startup
-from checkout.db import Connection, transaction
+from checkout.db import Connection, Engine, transaction
+from checkout.errors import UpgradeUnfinished
 from checkout.schema import migrations
 from checkout.stock import catalog, lists
 from ops.shell import EXPECTED, reason
@@ -30,6 +31,14 @@ def _tell(line: str) -> None:
     sys.stdout.write(f"prepare: {line}\n")
 
 
+def _finish(engine: Engine) -> None:
+    """Where nobody else serves from this database the upgrade is over."""
+    try:
+        migrations.finish(engine, _tell)
+    except UpgradeUnfinished as unfinished:
+        _tell(str(unfinished))
+
+
 def main() -> int:
     """Prepares the database that the environment names; the exit status."""
     try:
@@ -39,6 +48,7 @@ def main() -> int:
             return 1
         engine = db.connect(told.database_url, size=2, statement_seconds=LONGEST_STATEMENT_SECONDS)
         migrations.migrate(engine, _tell)
+        _finish(engine)
         with transaction(engine) as connection:
             prepare(connection)
     except EXPECTED as error:

@@ -7,11 +7,23 @@ from pathlib import Path
 
 import click
 
-from api import answers
+from api import money_answers
 from checkout import money
 from checkout.db import transaction
+from checkout.payments import refund_lines
 from checkout.payments import refunds as going_back
-from ops.shell import ORDER_ID, data_dir_option, json_option, print_json, print_table, ring, shop, wake
+from ops.shell import (
+    ORDER_ID,
+    Units,
+    data_dir_option,
+    json_option,
+    print_json,
+    print_table,
+    ring,
+    shop,
+    summed,
+    wake,
+)
 
 
 class Yuan(click.ParamType[int]):
@@ -37,20 +49,35 @@ def refunds() -> None:
 @refunds.command()
 @click.argument("order_id", metavar="ID", type=ORDER_ID)
 @data_dir_option
-@click.option("--amount", "amount_fen", type=Yuan(), required=True, help="In yuan, such as 1.00.")
+@click.option("--amount", "amount_fen", type=Yuan(), help="In yuan, such as 1.00.")
+@click.option("--item", "items", type=Units(), multiple=True, help="SKU=N instead; may be repeated.")
+@click.option("--freight", is_flag=True, help="The freight goes back, too.")
+@click.option("--restock", is_flag=True, help="Units that had left have come back, and are for sale again.")
 @click.option("--reason", default="", help="Shown to the buyer.")
 @click.option("--key", help="An idempotency key; the same key again is the same refund.  [default: a fresh one]")
 @json_option
-def create(order_id: int, data_dir: Path, amount_fen: int, reason: str, key: str | None, as_json: bool) -> None:
-    """Refund a part, or the rest, of what was kept for the order ID."""
+def create(
+    order_id: int,
+    data_dir: Path,
+    amount_fen: int | None,
+    items: tuple[tuple[str, int], ...],
+    freight: bool,
+    restock: bool,
+    reason: str,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Refund a part of what was kept for the order ID, or units of it."""
+    by_line = bool(items) or freight
+    if (amount_fen is not None) == by_line or (restock and not items):
+        raise click.UsageError("name --amount, or --item or --freight; --restock is of items")
+    asked = refund_lines.Units(summed(items), freight, restock) if amount_fen is None else amount_fen
     with shop(data_dir) as resources:
         with transaction(resources.engine) as connection:
-            refund, versions = going_back.create(
-                connection, order_id, amount_fen, reason, key or secrets.token_urlsafe(16)
-            )
+            refund, versions = going_back.create(connection, order_id, asked, reason, key or secrets.token_urlsafe(16))
         ring("send_refunds", [refund.id])
         wake(resources, versions)
-    body = answers.refund_body(refund)
+    body = money_answers.refund_body(refund)
     if as_json:
         print_json(body)
     else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,26 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 _NO_CONNECTION_LEFT = ("too many connections", "too many clients", "remaining connection slots")
 
 EXPECTED = (CheckoutError, DBAPIError, RedisError, KombuError, AMQPError)
+
+
+class Units(click.ParamType[tuple[str, int]]):
+    """SKU=N, such as 1=2."""
+
+    name = "sku=n"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        sku_id, _, count = value.rpartition("=")
+        if not (sku_id and count.isascii() and count.isdigit() and 1 <= len(count) < 4 and int(count)):
+            self.fail(f"{value!r} is not SKU=N with N from 1 to 999", param, ctx)
+        return sku_id, int(count)
+
+
+def summed(items: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """The same SKU twice is summed."""
+    units: Counter[str] = Counter()
+    for sku_id, count in items:
+        units[sku_id] += count
+    return dict(units)
 
 
 class Commands(click.Group):

@@ -7,7 +7,7 @@ from typing import Any
 from checkout import schema
 from checkout.db import transaction
 from checkout.events import waking
-from checkout.orders import closing, sweep
+from checkout.orders import closing, shipping, sweep
 from checkout.payments import notifies, queries, refund_calls
 from tasks.app import app, resources
 from tasks.pay import apply_notifies, query_payments, send_refunds
@@ -15,6 +15,7 @@ from tasks.place import clear_carts, place_order_alone, place_orders
 from tasks.rounds import beats
 
 EXPIRED_AT_ONCE = 200
+COMPLETED_AT_ONCE = 200
 OVERDUE_SECONDS = 5
 QUERIES_AT_ONCE = 80
 QUERIES_A_TASK = 10
@@ -33,6 +34,19 @@ def expire_orders() -> None:
         if asked:
             _ring(query_payments, asked, SCAN_SECONDS)
         if len(wakes) < EXPIRED_AT_ONCE:
+            return
+
+
+@app.task(name="complete_orders", send_events=False)
+@beats("complete_orders")
+def complete_orders() -> None:
+    """Completes what was shipped long ago."""
+    after_seconds = resources().settings.auto_complete_seconds
+    while after_seconds:
+        with transaction(resources().engine) as connection:
+            seen, wakes = shipping.complete_due(connection, after_seconds, COMPLETED_AT_ONCE)
+        waking.wake(resources().redis, wakes)
+        if seen < COMPLETED_AT_ONCE:
             return
 
 

@@ -22,6 +22,7 @@ FLOORS = (
     {"ground"},
     {"events", "audit"},
     {"stock"},
+    {"prices"},
     {"orders"},
     {"alipay"},
     {"payments"},

@@ -19,6 +19,7 @@ LONGEST_SECONDS = {
     "sweep": 60,
     "expire_orders": 60,
     "scan_payments": 60,
+    "complete_orders": 150,
     "doorbell": 60,
     "queue orders": 60,
     "queue refunds": 150,
@@ -49,8 +50,8 @@ _BEAT = sql("""
         since = CASE WHEN h.at < now() - make_interval(secs => :pause) THEN now() ELSE h.since END
 """)
 _FAULT = sql("""
-    INSERT INTO heartbeats AS h (loop, faults, last_fault, last_fault_at) VALUES (:loop, 1, :what, now())
-    ON CONFLICT (loop) DO UPDATE SET faults = h.faults + 1, last_fault = :what, last_fault_at = now()
+    INSERT INTO heartbeats AS h (loop, faults, last_fault, last_fault_at) VALUES (:loop, :times, :what, now())
+    ON CONFLICT (loop) DO UPDATE SET faults = h.faults + :times, last_fault = :what, last_fault_at = now()
 """)
 _ALL = sql("""
     SELECT loop, extract(epoch FROM now() - at)::int AS seconds, faults, last_fault,
@@ -64,9 +65,9 @@ def beat(connection: Connection, loop: str) -> None:
     connection.execute(_BEAT, {"loop": loop, "pause": PAUSE_SECONDS})
 
 
-def fault(connection: Connection, loop: str, what: str) -> None:
+def fault(connection: Connection, loop: str, what: str, times: int = 1) -> None:
     """The loop met something that nobody had foreseen, and went on."""
-    connection.execute(_FAULT, {"loop": loop, "what": what[:200]})
+    connection.execute(_FAULT, {"loop": loop, "what": what[:200], "times": times})
 
 
 def all_of(connection: Connection) -> list[Heartbeat]:

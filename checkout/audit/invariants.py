@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from checkout.audit.proofs import Proof, events, looks, money, numbers, orders, stock, times
+from checkout.audit.proofs import Proof, events, lines, looks, money, numbers, orders, stock, times
 from checkout.db import Connection, sql
 
 PROOFS: tuple[Proof, ...] = (
@@ -14,6 +14,7 @@ PROOFS: tuple[Proof, ...] = (
     *times.PROOFS,
     *money.PROOFS,
     *numbers.PROOFS,
+    *lines.PROOFS,
     *looks.PROOFS,
     *events.PROOFS,
 )

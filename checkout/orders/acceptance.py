@@ -13,7 +13,7 @@ from checkout.db import Connection, array, command, sql
 from checkout.events import log
 from checkout.events.log import Event
 from checkout.orders import allocation
-from checkout.orders.allocation import Refusal, Terms
+from checkout.orders.allocation import Refusal
 from checkout.stock import units
 
 
@@ -39,10 +39,6 @@ class Request(msgspec.Struct, frozen=True):
     expected_total_fen: int | None
     reference: str = ""
     metadata: tuple[tuple[str, str], ...] = ()  # sorted by name
-
-    @property
-    def wanted(self) -> tuple[tuple[str, int], ...]:
-        return self.lines
 
     @property
     def digest(self) -> str:
@@ -74,13 +70,6 @@ class Accepted(NamedTuple):
     replayed: bool = False
     reused: bool = False
     rejected: bool = False
-
-
-class Hint(NamedTuple):
-    """SKUs that may be sold out. It only saves looking at the others: the stock, read at the door, decides."""
-
-    sold_out: Collection[str]
-    terms: Terms
 
 
 def digest(*parts: object) -> str:
@@ -131,8 +120,11 @@ def known(connection: Connection, request: Request) -> Accepted | None:
     return _replay(request.fingerprint, found) if found else None
 
 
-def accept(connection: Connection, requests: Sequence[Request], hint: Hint | None = None) -> list[Accepted]:
-    """Stores what is new and says for each request, in their order, which order it has."""
+def accept(connection: Connection, requests: Sequence[Request], suspects: Collection[str] = ()) -> list[Accepted]:
+    """Stores what is new and says for each request, in their order, which order it has.
+
+    `suspects` are SKUs that may be sold out. They only save looking at the others: the stock, read here, decides.
+    """
     digests = [request.digest for request in requests]
     fingerprints = [request.fingerprint for request in requests]
     ordered = sorted(set(digests))
@@ -142,7 +134,7 @@ def accept(connection: Connection, requests: Sequence[Request], hint: Hint | Non
     for place, digest in enumerate(digests):
         if digest not in found:
             first.setdefault(digest, place)
-    refusals = _refusals(connection, [requests[i] for i in first.values()], hint)
+    refusals = _refusals(connection, [requests[i] for i in first.values()], suspects)
     rows = [(digests[i], fingerprints[i], requests[i]) for i in first.values()]
     fresh = _insert(connection, rows, refusals)
     answers = []
@@ -156,16 +148,13 @@ def accept(connection: Connection, requests: Sequence[Request], hint: Hint | Non
     return answers
 
 
-def _refusals(connection: Connection, requests: Sequence[Request], hint: Hint | None) -> list[Refusal | None]:
-    suspects = hint.sold_out if hint else ()
+def _refusals(connection: Connection, requests: Sequence[Request], suspects: Collection[str]) -> list[Refusal | None]:
     doubtful = [request for request in requests if any(sku_id in suspects for sku_id, _ in request.lines)]
-    if hint is None or not doubtful:
+    if not doubtful:
         return [None] * len(requests)
     skus = units.peek(connection, sorted({sku_id for request in doubtful for sku_id, _ in request.lines}))
-    left = {sku.id: sku.stock for sku in skus.values()}
-    judged = {id(request): allocation.judge(request, skus, left, hint.terms)[0] for request in doubtful}
-    found = (judged.get(id(request)) for request in requests)
-    return [refusal if refusal and refusal.reason == "out_of_stock" else None for refusal in found]
+    judged = {id(request): allocation.at_the_door(request.lines, skus) for request in doubtful}
+    return [judged.get(id(request)) for request in requests]
 
 
 def _replay(fingerprint: str, found: tuple[str, int]) -> Accepted:

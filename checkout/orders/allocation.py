@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from checkout import money
 from checkout.events.log import Event
+from checkout.prices.basket import Totals
+from checkout.prices.policy import Policy
 from checkout.settings import Settings
+from checkout.stock import limits
 from checkout.stock.units import Movement, Sku
 
 
@@ -18,19 +22,13 @@ class Terms:
     """What the shop decided about every order."""
 
     pay_window_seconds: int
-    freight_fen: int
-    free_freight_from_fen: int
     max_open_orders: int
+    prices: Policy
 
     @classmethod
     def of(cls, settings: Settings) -> Terms:
-        return cls(
-            settings.pay_window_seconds, settings.freight_fen, settings.free_freight_from_fen, settings.max_open_orders
-        )
-
-    def freight(self, goods_fen: int) -> int:
-        free = 0 < self.free_freight_from_fen <= goods_fen
-        return 0 if free else self.freight_fen
+        """Raises SettingsError for prices that cannot be read."""
+        return cls(settings.pay_window_seconds, settings.max_open_orders, Policy.of(settings))
 
 
 class Claimed(NamedTuple):
@@ -52,16 +50,6 @@ class Claimed(NamedTuple):
         return list(zip(self.sku_ids, self.quantities, strict=True))
 
 
-class Asked(Protocol):
-    """What the rules need to know of an order."""
-
-    @property
-    def wanted(self) -> Sequence[tuple[str, int]]: ...
-
-    @property
-    def expected_total_fen(self) -> int | None: ...
-
-
 class Owned(Protocol):
     """What events tell of an order's owner."""
 
@@ -80,67 +68,113 @@ class Refusal(NamedTuple):
 
     reason: str
     shortages: list[dict[str, Any]] | None = None
-    goods_fen: int | None = None
-    freight_fen: int | None = None
+    totals: Totals | None = None
+
+
+class Known(NamedTuple):
+    """What is known while the SKUs are locked: what is left of them, and what users with a limit have bought.
+
+    `limited` are the SKUs that have a limit; `priced` are the totals of orders that do not cost their goods and a flat
+    freight.
+    """
+
+    skus: Mapping[str, Sku]
+    left: dict[str, int]
+    limited: Mapping[str, Sku]
+    bought: Counter[limits.Key]
+    priced: Mapping[int, Totals]
 
 
 @dataclass
 class Batch:
     """What the walk decided, as rows to write."""
 
-    placed: list[tuple[Claimed, int, int]] = field(default_factory=list)
-    lines: list[tuple[int, str, str, str, int, int]] = field(default_factory=list)
+    placed: list[tuple[Claimed, Totals]] = field(default_factory=list)
+    lines: list[tuple[int, str, str, str, int, int, int, int]] = field(default_factory=list)
     rejected: list[tuple[Claimed, Refusal]] = field(default_factory=list)
     movement: Movement = field(default_factory=Movement)
+    purchases: Counter[limits.Key] = field(default_factory=Counter)
 
     @property
     def gone(self) -> list[str]:
         """The SKUs of which somebody wanted a unit and none was left."""
-        short = (line for _, refusal in self.rejected for line in refusal.shortages or ())
-        return sorted({line["sku_id"] for line in short if line["available"] == 0})
+        refused = [refusal.shortages or () for _, refusal in self.rejected if refusal.reason == "out_of_stock"]
+        return sorted({line["sku_id"] for lines in refused for line in lines if not line["available"]})
 
 
-def walk(claimed: Sequence[Claimed], skus: dict[str, Sku], held: dict[int, int], terms: Terms) -> Batch:
+def walk(claimed: Sequence[Claimed], known: Known, held: dict[int, int], terms: Terms) -> Batch:
     """Decides in arrival order; what an order takes is gone for those behind it."""
     batch = Batch()
-    left = {sku.id: sku.stock for sku in skus.values()}
     for order in claimed:
         if 0 < terms.max_open_orders <= held[order.user_id]:
             batch.rejected.append((order, Refusal("limit_exceeded")))
             continue
-        refusal, goods_fen, freight_fen = judge(order, skus, left, terms)
-        if refusal is not None:
-            batch.rejected.append((order, refusal))
+        decided = judge(order, known, terms)
+        if isinstance(decided, Refusal):
+            batch.rejected.append((order, decided))
             continue
         held[order.user_id] += 1
-        batch.placed.append((order, goods_fen, freight_fen))
-        for sku_id, quantity in order.wanted:
-            sku = skus[sku_id]
-            left[sku_id] -= quantity
-            batch.movement.add(sku_id, sku.spu_id, quantity)
-            batch.lines.append((order.id, sku_id, sku.spu_id, sku.title, quantity, sku.price_fen))
+        batch.placed.append((order, decided))
+        _take(batch, order, decided, known)
     return batch
 
 
-def judge(order: Asked, skus: dict[str, Sku], left: dict[str, int], terms: Terms) -> tuple[Refusal | None, int, int]:
-    """Why the order cannot be placed, or None; and what its goods and freight cost."""
-    wanted = order.wanted
+def _take(batch: Batch, order: Claimed, totals: Totals, known: Known) -> None:
+    for place, (sku_id, quantity) in enumerate(order.wanted):
+        sku = known.skus[sku_id]
+        known.left[sku_id] -= quantity
+        batch.movement.add(sku_id, sku.spu_id, quantity)
+        discount_fen = totals.discounts[place] if totals.discounts else 0
+        epoch = sku.counted_epoch
+        batch.lines.append((order.id, sku_id, sku.spu_id, sku.title, quantity, sku.price_fen, discount_fen, epoch))
+        if epoch:
+            known.bought[order.user_id, sku_id, epoch] += quantity
+            batch.purchases[order.user_id, sku_id, epoch] += quantity
+
+
+def judge(order: Claimed, known: Known, terms: Terms) -> Refusal | Totals:
+    """Why the order cannot be placed, or what it costs."""
+    wanted, skus = order.wanted, known.skus
+    if refusal := _hidden(wanted, skus) or _beyond(order, known):
+        return refusal
+    totals = known.priced.get(order.id) or terms.prices.plain(sum(skus[id_].price_fen * n for id_, n in wanted))
+    if totals.total_fen > money.LARGEST_FEN:
+        return Refusal("total_too_large")
+    if order.expected_total_fen not in (None, totals.total_fen):
+        return Refusal("price_changed", totals=totals)
+    return short(wanted, known.left) or totals
+
+
+def _hidden(wanted: Sequence[tuple[str, int]], skus: Mapping[str, Sku]) -> Refusal | None:
     if missing := [line for line in wanted if line[0] not in skus]:
-        return Refusal("unknown_sku", _shortages(missing, {})), 0, 0
+        return Refusal("unknown_sku", _shortages(missing, {}))
     if hidden := [line for line in wanted if not skus[line[0]].on_sale]:
-        return Refusal("not_on_sale", _shortages(hidden, {})), 0, 0
-    goods_fen = sum(skus[sku_id].price_fen * quantity for sku_id, quantity in wanted)
-    freight_fen = terms.freight(goods_fen)
-    if goods_fen + freight_fen > money.LARGEST_FEN:
-        return Refusal("total_too_large"), 0, 0
-    if order.expected_total_fen not in (None, goods_fen + freight_fen):
-        return Refusal("price_changed", None, goods_fen, freight_fen), 0, 0
-    if short := [line for line in wanted if left[line[0]] < line[1]]:
-        return Refusal("out_of_stock", _shortages(short, left)), 0, 0
-    return None, goods_fen, freight_fen
+        return Refusal("not_on_sale", _shortages(hidden, {}))
+    return None
 
 
-def _shortages(lines: Sequence[tuple[str, int]], left: dict[str, int]) -> list[dict[str, Any]]:
+def _beyond(order: Claimed, known: Known) -> Refusal | None:
+    """The refusal of what its user may not buy so much of."""
+    limited = [line for line in order.wanted if line[0] in known.limited] if known.limited else []
+    most = {sku_id: limits.left(known.bought, order.user_id, known.limited[sku_id]) for sku_id, _ in limited}
+    lines = [line for line in limited if most[line[0]] < line[1]]
+    return Refusal("limit_exceeded", _shortages(lines, most)) if lines else None
+
+
+def short(wanted: Sequence[tuple[str, int]], left: Mapping[str, int]) -> Refusal | None:
+    """The refusal of an order of more than is left."""
+    lines = [line for line in wanted if left[line[0]] < line[1]]
+    return Refusal("out_of_stock", _shortages(lines, left)) if lines else None
+
+
+def at_the_door(wanted: Sequence[tuple[str, int]], skus: Mapping[str, Sku]) -> Refusal | None:
+    """The refusal of what is on sale and gone; everything else the workers judge."""
+    if _hidden(wanted, skus):
+        return None
+    return short(wanted, {sku.id: sku.stock for sku in skus.values()})
+
+
+def _shortages(lines: Sequence[tuple[str, int]], left: Mapping[str, int]) -> list[dict[str, Any]]:
     return [{"sku_id": sku_id, "wanted": quantity, "available": left.get(sku_id, 0)} for sku_id, quantity in lines]
 
 

@@ -51,6 +51,8 @@ def cancel(connection: Connection, order_id: int, user_id: int | None) -> tuple[
     cash = order.status == "awaiting_shipment" and order.pay_method == "cash"
     if not cash and order.status not in ("accepted", "awaiting_payment"):
         raise NotCancellable(f"the order is {order.status}")
+    if cash and any(line.shipped_quantity for line in ledger.lines(order)):
+        raise NotCancellable("a part of the order has left")
     if order.status == "accepted":
         connection.execute(_FORGET_ARRIVAL, {"id": order.id})
     _shut(ledger, order, "cancelled")
@@ -87,6 +89,13 @@ def settle(ledger: Ledger, order: Order) -> None:
         _shut(ledger, order, "expired")
     else:
         ledger.change(order)
+
+
+def refunded(ledger: Ledger, order: Order) -> None:
+    """Its money has gone back, or all its units: what had not left is for sale again."""
+    order.closing_at = ledger.now
+    _shut(ledger, order, "refunded")
+    settle(ledger, order)  # Another attempt may be open still: its end gives the stock back.
 
 
 def _shut(ledger: Ledger, order: Order, reason: str) -> None:

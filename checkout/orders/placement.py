@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -21,8 +21,11 @@ from checkout.errors import CheckoutError
 from checkout.events import log as event_log
 from checkout.events.log import Event
 from checkout.orders import allocation, attempts, sweep
-from checkout.orders.allocation import Batch, Claimed, Terms
-from checkout.stock import units
+from checkout.orders.allocation import Batch, Claimed, Known, Refusal, Terms
+from checkout.orders.pricing import Pricing
+from checkout.prices.basket import Totals
+from checkout.stock import limits, units
+from checkout.stock.units import Sku
 
 # Lines by order, as events tell them.
 Lines = dict[int, list[dict[str, object]]]
@@ -33,13 +36,17 @@ MOST_ORDERS = 200
 
 @dataclass(frozen=True)
 class Placed:
-    """How many orders were claimed and which was the first; whom to wake, whose carts to clear, which SKUs are gone."""
+    """How many orders were claimed and which was the first; whom to wake, whose carts to clear, which SKUs are gone.
+
+    `has_more`: others that were claimed with them wait for the next batch.
+    """
 
     count: int
     first: int
     wakes: list[tuple[int, int]]
     carts: list[int]
     gone: list[str]
+    has_more: bool = False
 
 
 NOTHING = Placed(0, 0, [], [], [])
@@ -81,25 +88,41 @@ _HOLD = command("""
     UPDATE users SET open_orders = held
     FROM unnest(CAST(:ids AS bigint[]), CAST(:held AS int[])) AS h (user_id, held) WHERE id = user_id
 """)
-_PLACED = Columns(order_id="bigint", goods_fen="bigint", freight_fen="bigint", version="int")
+_PLACED = Columns(order_id="bigint", goods_fen="bigint", discount_fen="bigint", freight_fen="bigint", version="int")
 # The deadline has whole seconds, because `time_expire` on Alipay's wire has no finer ones.
 _PLACE = command(f"""
     UPDATE orders SET status = CASE pay_method WHEN 'cash' THEN 'awaiting_shipment'::order_status
             ELSE 'awaiting_payment' END,
-        stock = 'held', placed_at = now(), goods_fen = c.goods_fen, freight_fen = c.freight_fen,
-        total_fen = c.goods_fen + c.freight_fen, version = c.version,
+        stock = 'held', placed_at = now(), goods_fen = c.goods_fen, discount_fen = c.discount_fen,
+        freight_fen = c.freight_fen, total_fen = c.goods_fen - c.discount_fen + c.freight_fen, version = c.version,
         pay_before = CASE pay_method WHEN 'alipay' THEN date_trunc('second', now() + make_interval(secs => :window)) END
     FROM {_PLACED.rows} WHERE id = order_id
 """)  # noqa: S608 - the names are ours, the values are bound
 _REJECTED = Columns(
-    order_id="bigint", reason="text", shortages="text", version="int", goods_fen="bigint", freight_fen="bigint"
+    order_id="bigint",
+    reason="text",
+    shortages="text",
+    version="int",
+    goods_fen="bigint",
+    discount_fen="bigint",
+    freight_fen="bigint",
 )
 _REJECT = command(f"""
     UPDATE orders SET status = 'rejected', reason = c.reason, shortages = c.shortages::jsonb, version = c.version,
-        goods_fen = c.goods_fen, freight_fen = c.freight_fen, total_fen = c.goods_fen + c.freight_fen
+        goods_fen = c.goods_fen, discount_fen = COALESCE(c.discount_fen, 0), freight_fen = c.freight_fen,
+        total_fen = c.goods_fen - c.discount_fen + c.freight_fen
     FROM {_REJECTED.rows} WHERE id = order_id
 """)  # noqa: S608 - as above
-_LINE = Columns(order_id="bigint", sku_id="text", spu_id="text", title="text", quantity="int", unit_price_fen="bigint")
+_LINE = Columns(
+    order_id="bigint",
+    sku_id="text",
+    spu_id="text",
+    title="text",
+    quantity="int",
+    unit_price_fen="bigint",
+    discount_fen="bigint",
+    limit_epoch="smallint",
+)
 _ADD_LINES = command(f"INSERT INTO order_lines ({_LINE.names}) SELECT * FROM {_LINE.rows}")  # noqa: S608 - as above
 _PAYMENT = Columns(order_id="bigint", out_trade_no="text", amount_fen="bigint")
 _ADD_PAYMENTS = command(f"""
@@ -135,12 +158,34 @@ def place_alone(connection: Connection, order_id: int, terms: Terms) -> Placed:
 def _place(connection: Connection, claimed: Sequence[Claimed], terms: Terms) -> Placed:
     if not claimed:
         return NOTHING
+    if terms.prices.is_plain:
+        return _decide(connection, claimed, terms, None)
+    prices = Pricing(connection, claimed, terms.prices)
+    placed = _decide(connection, [order for order in claimed if prices.may_be_placed(order)], terms, prices)
+    prices.settle()
+    return replace(placed, count=len(claimed) - len(prices.late), first=claimed[0].id, has_more=prices.may_go_on)
+
+
+def _decide(connection: Connection, claimed: Sequence[Claimed], terms: Terms, prices: Pricing | None) -> Placed:
     held = _lock_users(connection, claimed)
     skus = units.lock(connection, sorted({sku_id for order in claimed for sku_id in order.sku_ids}))
-    batch = allocation.walk(claimed, skus, held, terms)
+    if prices is not None:
+        prices.again(claimed, skus)
+        claimed = [order for order in claimed if prices.may_be_placed(order)]
+    known = _known(connection, claimed, skus, prices.totals if prices else {})
+    batch = allocation.walk(claimed, known, held, terms)
     wakes = _write(connection, batch, held, terms)
-    carts = [order.id for order, _, _ in batch.placed if order.from_cart]
-    return Placed(len(claimed), claimed[0].id, wakes, carts, batch.gone)
+    carts = [order.id for order, _ in batch.placed if order.from_cart]
+    return Placed(len(claimed), claimed[0].id if claimed else 0, wakes, carts, batch.gone)
+
+
+def _known(
+    connection: Connection, claimed: Sequence[Claimed], skus: dict[str, Sku], priced: Mapping[int, Totals]
+) -> Known:
+    limited = limits.of(skus)
+    wanted = ((order.user_id, sku_id) for order in claimed for sku_id in order.sku_ids)
+    bought = limits.read(connection, wanted, limited)
+    return Known(skus, {sku.id: sku.stock for sku in skus.values()}, limited, bought, priced)
 
 
 def _lock_users(connection: Connection, claimed: Sequence[Claimed]) -> dict[int, int]:
@@ -156,7 +201,7 @@ def _write(connection: Connection, batch: Batch, held: dict[int, int], terms: Te
     if batch.rejected:
         told += _write_rejected(connection, batch)
     moved = units.move(connection, batch.movement)
-    done = [order.id for order, _, _ in batch.placed] + [order.id for order, _ in batch.rejected]
+    done = [order.id for order, _ in batch.placed] + [order.id for order, _ in batch.rejected]
     connection.execute(_LEAVE, {"ids": array(done)})
     event_log.append(connection, [*told, *moved])
     return list({int(event.subject): event.sequence for event in told}.items())
@@ -165,23 +210,24 @@ def _write(connection: Connection, batch: Batch, held: dict[int, int], terms: Te
 def _write_placed(connection: Connection, batch: Batch, held: dict[int, int], terms: Terms) -> list[Event]:
     window = {"window": terms.pay_window_seconds}
     opened = [
-        (order.id, attempts.number(order.id, 1, order.now), goods_fen + freight_fen)
-        for order, goods_fen, freight_fen in batch.placed
+        (order.id, attempts.number(order.id, 1, order.now), totals.total_fen)
+        for order, totals in batch.placed
         if order.pay_method == "alipay"
     ]
     numbers = {order_id: number for order_id, number, _ in opened}
     bought = _lines(batch)
-    told = [_events(order, goods + freight, bought, numbers.get(order.id)) for order, goods, freight in batch.placed]
+    told = [_events(order, totals.total_fen, bought, numbers.get(order.id)) for order, totals in batch.placed]
     rows = [
-        (order.id, goods, freight, events[-1].sequence)
-        for (order, goods, freight), events in zip(batch.placed, told, strict=True)
+        (order.id, totals.goods_fen, totals.discount_fen, totals.freight_fen, events[-1].sequence)
+        for (order, totals), events in zip(batch.placed, told, strict=True)
     ]
     connection.execute(_PLACE, _PLACED.values(rows) | window)
     connection.execute(_ADD_LINES, _LINE.values(batch.lines))
     if opened:
         connection.execute(_ADD_PAYMENTS, _PAYMENT.values(opened) | window)
     connection.execute(_HOLD, {"ids": array(held), "held": array(held.values())})
-    if carts := [order for order, _, _ in batch.placed if order.from_cart]:
+    limits.write(connection, batch.purchases)
+    if carts := [order for order, _ in batch.placed if order.from_cart]:
         owners = array(order.user_id for order in carts)
         connection.execute(_ADD_CLEARINGS, {"ids": array(order.id for order in carts), "user_ids": owners})
     return list(itertools.chain.from_iterable(told))
@@ -189,19 +235,15 @@ def _write_placed(connection: Connection, batch: Batch, held: dict[int, int], te
 
 def _write_rejected(connection: Connection, batch: Batch) -> list[Event]:
     told = [allocation.rejected(order.id, order, order.version + 1, refusal) for order, refusal in batch.rejected]
-    rows = [
-        (
-            order.id,
-            refusal.reason,
-            _as_json(refusal.shortages),
-            order.version + 1,
-            refusal.goods_fen,
-            refusal.freight_fen,
-        )
-        for order, refusal in batch.rejected
-    ]
+    rows = [_rejected(order, refusal) for order, refusal in batch.rejected]
     connection.execute(_REJECT, _REJECTED.values(rows))
     return told
+
+
+def _rejected(order: Claimed, refusal: Refusal) -> tuple[object, ...]:
+    totals = refusal.totals
+    amounts = (totals.goods_fen, totals.discount_fen, totals.freight_fen) if totals else (None, None, None)
+    return (order.id, refusal.reason, _as_json(refusal.shortages), order.version + 1, *amounts)
 
 
 def _as_json(shortages: list[dict[str, Any]] | None) -> str | None:
@@ -211,9 +253,9 @@ def _as_json(shortages: list[dict[str, Any]] | None) -> str | None:
 def _lines(batch: Batch) -> Lines:
     """What a warehouse needs of each order, so that it asks for nothing."""
     found: Lines = defaultdict(list)
-    for order_id, sku_id, spu_id, _, quantity, price_fen in batch.lines:
-        line = {"sku_id": sku_id, "spu_id": spu_id, "quantity": quantity, "amount": money.yuan(price_fen * quantity)}
-        found[order_id].append(line)
+    for order_id, sku_id, spu_id, _, quantity, price_fen, discount_fen, _ in batch.lines:
+        amount = money.yuan(price_fen * quantity - discount_fen)
+        found[order_id].append({"sku_id": sku_id, "spu_id": spu_id, "quantity": quantity, "amount": amount})
     return found
 
 

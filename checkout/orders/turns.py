@@ -49,7 +49,7 @@ def run(engine: Engine, order_ids: Sequence[int], terms: Terms) -> Iterator[Plac
         if placed.count:
             _fronts[engine] = max(0, placed.first - FRONT_DEPTH)
             yield placed
-        if placed.count < MOST_ORDERS:
+        if placed.count < MOST_ORDERS and not placed.has_more:
             return
 
 

@@ -18,6 +18,20 @@ class Line(NamedTuple):
     title: str
     quantity: int
     unit_price_fen: int
+    discount_fen: int
+    shipped_quantity: int
+    refunded_quantity: int
+
+
+class Parcel(NamedTuple):
+    """What left together."""
+
+    n: int
+    carrier: str
+    tracking_number: str
+    sku_ids: list[str]
+    quantities: list[int]
+    shipped_at: str  # RFC 3339
 
 
 class View(NamedTuple):
@@ -32,6 +46,7 @@ class View(NamedTuple):
     sku_ids: list[str]
     quantities: list[int]
     goods_fen: int | None
+    discount_fen: int
     freight_fen: int | None
     total_fen: int | None
     recipient: str
@@ -51,18 +66,27 @@ class View(NamedTuple):
     closed_at: datetime | None
     lines: list[list[Any]] | None
     payment: list[Any] | None
+    parcels: list[list[Any]] | None
 
 
+# Of what older code has shipped no line says that it left: the order does.
 _VIEW = """
     SELECT o.id, o.user_id, o.status, o.reason, o.version, o.pay_method, o.sku_ids, o.quantities, o.goods_fen,
-        o.freight_fen, o.total_fen, o.recipient, o.phone, o.region, o.detail, o.remark, o.reference, o.metadata,
-        o.shortages, o.accepted_at, o.placed_at, o.pay_before, o.paid_at, o.shipped_at, o.completed_at, o.closed_at,
+        o.discount_fen, o.freight_fen, o.total_fen, o.recipient, o.phone, o.region, o.detail, o.remark, o.reference,
+        o.metadata, o.shortages, o.accepted_at, o.placed_at, o.pay_before, o.paid_at, o.shipped_at, o.completed_at,
+        o.closed_at,
         CASE WHEN o.placed_at IS NOT NULL THEN (
-            SELECT json_agg(json_build_array(l.sku_id, l.spu_id, l.title, l.quantity, l.unit_price_fen) ORDER BY sku_id)
+            SELECT json_agg(json_build_array(l.sku_id, l.spu_id, l.title, l.quantity, l.unit_price_fen, l.discount_fen,
+                CASE o.stock WHEN 'left' THEN l.quantity - l.returned_quantity ELSE l.shipped_quantity END,
+                l.refunded_quantity) ORDER BY sku_id)
             FROM order_lines l WHERE l.order_id = o.id) END,
         CASE WHEN o.placed_at IS NOT NULL THEN (
             SELECT json_build_array(p.n, p.status, p.trade_no, p.refunded_fen)
-            FROM payments p WHERE p.order_id = o.id ORDER BY p.kept DESC, p.n DESC LIMIT 1) END
+            FROM payments p WHERE p.order_id = o.id ORDER BY p.kept DESC, p.n DESC LIMIT 1) END,
+        CASE WHEN o.status IN ('awaiting_shipment', 'shipped', 'completed', 'closed') THEN (
+            SELECT json_agg(json_build_array(s.n, s.carrier, s.tracking_number, s.sku_ids, s.quantities,
+                to_char(s.shipped_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) ORDER BY s.n)
+            FROM shipments s WHERE s.order_id = o.id) END
     FROM orders o
 """
 _READ = sql(_VIEW + "WHERE o.id = ANY(CAST(:ids AS bigint[]))")

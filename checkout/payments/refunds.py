@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from checkout import money
+from checkout import money, schema
 from checkout.db import Connection, sql
 from checkout.errors import KeyReused, NotFound, NotRefundable, RefundExceedsPaid
 from checkout.orders import acceptance, closing
 from checkout.orders.ledger import Ledger, Order, Payment
+from checkout.payments import refund_lines
+from checkout.payments.refund_lines import Plan, Units
 
 
 class Refund(NamedTuple):
@@ -28,6 +30,9 @@ class Refund(NamedTuple):
     out_request_no: str
     reason: str
     error: str | None
+    freight_fen: int
+    restock: bool
+    lines: list[list[Any]] | None  # SKU, units and fen of a refund by line
 
     @property
     def payment_id(self) -> str:
@@ -38,13 +43,15 @@ class Refund(NamedTuple):
 MOST_EXPLAINED = 12
 
 _COLUMNS = """id, order_id, n, status, source, amount_fen, tries, requested_at, finished_at, out_request_no, reason,
-    error"""
+    error, freight_fen, restock, (
+        SELECT json_agg(json_build_array(l.sku_id, l.quantity, l.amount_fen) ORDER BY l.sku_id)
+        FROM refund_lines l WHERE l.refund_id = refunds.id)"""
 
 _INSERT = sql(f"""
     INSERT INTO refunds (order_id, n, status, source, amount_fen, out_request_no, reason, digest, fingerprint, key,
-        next_try_at, finished_at)
+        freight_fen, restock, next_try_at, finished_at)
     VALUES (:order_id, :n, CAST(:status AS refund_status), :source, :amount_fen, :out_request_no, :reason,
-        :digest, :fingerprint, :key, CASE WHEN :status = 'requested' THEN now() END,
+        :digest, :fingerprint, :key, :freight_fen, :restock, CASE WHEN :status = 'requested' THEN now() END,
         CASE WHEN :status = 'succeeded' THEN now() END)
     RETURNING {_COLUMNS}
 """)  # noqa: S608 - the names are ours, the values are bound
@@ -64,26 +71,32 @@ _ONE = sql(f"""
 """)  # noqa: S608 - as above
 
 
-class Key(NamedTuple):
-    """An operator's Idempotency-Key, with what makes it this order's and what makes it the same request."""
+class Wanted(NamedTuple):
+    """What an operator asks for: an amount, or units and what they come to; and the key that he sent."""
 
-    text: str
-    digest: str
-    fingerprint: str
+    amount_fen: int
+    reason: str
+    key: tuple[str, str, str]  # its text, what makes it this order's, what makes it the same request
+    plan: Plan | None = None
+    restock: bool = False
 
 
-def request(
-    ledger: Ledger, order: Order, payment: Payment, amount_fen: int, source: str, reason: str, key: Key | None = None
-) -> Refund:
-    """Sets the amount aside and has it sent. The caller knows that so much is left."""
-    payment.refunding_fen += amount_fen
-    return _add(ledger, order, payment, "requested", amount_fen, source, reason, key)
+def request(ledger: Ledger, order: Order, payment: Payment, wanted: Wanted) -> Refund:
+    """Sets the amount and the units aside and has it sent. The caller knows that so much is left."""
+    payment.refunding_fen += wanted.amount_fen
+    refund = _add(ledger, order, payment, "requested", wanted.amount_fen, "operator", wanted.reason, wanted)
+    if wanted.plan and wanted.plan.lines:
+        refund_lines.set_aside(ledger, order, refund.id, wanted.plan.lines)
+        refund = refund._replace(lines=[[line.sku_id, line.quantity, line.amount_fen] for line in wanted.plan.lines])
+    return refund
 
 
 def send_back(ledger: Ledger, order: Order, payment: Payment) -> None:
     """Money that the shop may not keep: what is left of it is requested."""
     source, reason = ("double", "paid twice") if order.kept else ("late", "paid after the order was closed")
-    request(ledger, order, payment, payment.left_fen, source, reason)
+    amount_fen = payment.left_fen
+    payment.refunding_fen += amount_fen
+    _add(ledger, order, payment, "requested", amount_fen, source, reason)
 
 
 def take_in(ledger: Ledger, order: Order, payment: Payment, refunded_fen: int) -> None:
@@ -143,15 +156,17 @@ def _add(
     amount_fen: int,
     source: str,
     reason: str,
-    key: Key | None = None,
+    wanted: Wanted | None = None,
 ) -> Refund:
     place = {"order_id": order.id, "n": payment.n}
     count = ledger.connection.execute(_COUNT, place).scalar_one()
     values = {"status": status, "source": source, "amount_fen": amount_fen, "reason": reason}
     number = f"{payment.out_trade_no}R{count + 1}"
-    text, digest, fingerprint = key or (None, None, None)
+    text, digest, fingerprint = wanted.key if wanted else (None, None, None)
     keys = {"out_request_no": number, "digest": digest, "fingerprint": fingerprint, "key": text}
-    refund = Refund(*ledger.connection.execute(_INSERT, place | values | keys).one())
+    freight_fen = wanted.plan.freight_fen if wanted and wanted.plan else 0
+    parts = {"freight_fen": freight_fen, "restock": wanted.restock if wanted else False}
+    refund = Refund(*ledger.connection.execute(_INSERT, place | values | keys | parts).one())
     ledger.touch(order, payment)
     _tell(ledger, order, refund, status)
     return refund
@@ -167,8 +182,11 @@ def end(ledger: Ledger, order: Order, payment: Payment, refund: Refund, status: 
     ledger.touch(order, payment)
     ledger.settle_alarms(refund.out_request_no)
     _tell(ledger, order, refund, status)
+    if refund.source == "operator":
+        refund_lines.end(ledger, order, refund.id, succeeded=status == "succeeded")
     if status == "succeeded":
         settle(ledger, order, payment)
+        refund_lines.settle(ledger, order)
     return True
 
 
@@ -183,37 +201,51 @@ def settle(ledger: Ledger, order: Order, payment: Payment) -> None:
         return
     payment.status = "refunded"
     ledger.touch(order, payment)
-    if payment.kept and order.status in ("awaiting_shipment", "shipped", "completed"):
-        order.status, order.reason = "closed", "refunded"
-        order.closed_at = order.closing_at = ledger.now
-        ledger.record(order, "order.closed")
-        closing.settle(ledger, order)  # Another attempt may be open still: its end gives the stock back.
+    if payment.kept and order.status in refund_lines.ENDABLE:
+        closing.refunded(ledger, order)
 
 
 def create(
-    connection: Connection, order_id: int, amount_fen: int, reason: str, key: str
+    connection: Connection, order_id: int, asked: int | Units, reason: str, key: str
 ) -> tuple[Refund, list[tuple[int, int]]]:
-    """An operator's refund of what was kept for the order; the same key and request: the same refund.
+    """An operator's refund of what was kept for the order, in fen or by line; the same key and request: the same.
 
-    Raises NotFound, NotRefundable, RefundExceedsPaid and KeyReused.
+    Raises NotFound, NotRefundable, RefundExceedsPaid, RefundExceedsBought, Invalid, KeyReused and UpgradeUnfinished.
     """
     ledger = Ledger(connection, [order_id])
     order = ledger.orders.get(order_id)
     if order is None:
         raise NotFound(f"there is no order {order_id}")
-    known = Key(key, acceptance.digest(order_id, key), acceptance.digest(amount_fen, reason))
-    row = connection.execute(_BY_DIGEST, {"digest": known.digest}).one_or_none()
+    known = (key, acceptance.digest(order_id, key), _fingerprint(asked, reason))
+    row = connection.execute(_BY_DIGEST, {"digest": known[1]}).one_or_none()
     if row is not None:
-        if row.fingerprint.hex != known.fingerprint:
+        if row.fingerprint.hex != known[2]:
             raise KeyReused("the key came with another refund before")
         return Refund(*row[1:]), []
     payment = order.kept
     if payment is None:
         raise NotRefundable("nothing was paid for the order")
-    if amount_fen > payment.left_fen:
+    wanted = _wanted(ledger, order, asked, reason, known)
+    if wanted.amount_fen > payment.left_fen:
         raise RefundExceedsPaid(f"{money.yuan(payment.left_fen)} is left of what was paid")
-    refund = request(ledger, order, payment, amount_fen, "operator", reason, known)
+    refund = request(ledger, order, payment, wanted)
     return refund, ledger.save()
+
+
+def _wanted(ledger: Ledger, order: Order, asked: int | Units, reason: str, key: tuple[str, str, str]) -> Wanted:
+    if isinstance(asked, int):
+        return Wanted(asked, reason, key)
+    schema.require_finished(ledger.connection)
+    plan = refund_lines.plan(ledger, order, asked)
+    return Wanted(plan.amount_fen, reason, key, plan, asked.restock)
+
+
+def _fingerprint(asked: int | Units, reason: str) -> str:
+    """Of an amount as it has always been."""
+    if isinstance(asked, int):
+        return acceptance.digest(asked, reason)
+    units = (f"{sku_id} {count}" for sku_id, count in sorted(asked.by_sku.items()))
+    return acceptance.digest("by line", *units, asked.freight, asked.restock, reason)
 
 
 def of_order(connection: Connection, order_id: int) -> list[Refund]:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from checkout import money
 from checkout.db import Connection, sql
+from checkout.orders import pricing
 from checkout.orders.allocation import Terms
-from checkout.stock import units
+from checkout.prices.basket import Basket, Line, Totals
+from checkout.stock import limits, units
 from checkout.stock.units import Sku
 
 
-class Line(NamedTuple):
-    """What that many units of a SKU cost, in fen."""
-
-    sku_id: str
-    title: str
-    quantity: int
-    unit_price_fen: int
-
-
 class Problem(NamedTuple):
-    """Why an order of these lines would be rejected; `code` is the reason that it would have."""
+    """Why an order of these lines would be refused; `code` is the reason that it would have."""
 
     code: str
     sku_id: str | None = None
@@ -31,51 +25,80 @@ class Problem(NamedTuple):
     available: int | None = None
 
 
+class Asked(NamedTuple):
+    """What somebody would like to know the price of; `region` is empty while he has no address."""
+
+    user_id: int
+    wanted: Sequence[tuple[str, int]]
+    expected_fen: int | None = None
+    region: str = ""
+    metadata: Mapping[str, str] = {}
+
+
+class Seen(NamedTuple):
+    """What the database says: the SKUs, the user's unpaid orders, and what he has bought of SKUs with a limit."""
+
+    skus: Mapping[str, Sku]
+    open_orders: int
+    bought: Counter[limits.Key]
+
+
 @dataclass(frozen=True)
 class Quote:
     """`lines` are those of SKUs that the shop knows; amounts are fen."""
 
     lines: Sequence[Line]
-    goods_fen: int
-    freight_fen: int
+    totals: Totals
     problems: Sequence[Problem]
 
 
 _OPEN_ORDERS = sql("SELECT open_orders FROM users WHERE id = :user_id")
 
 
-def quote(
-    connection: Connection, user_id: int, wanted: Sequence[tuple[str, int]], expected_fen: int | None, terms: Terms
-) -> Quote:
-    """What placing would decide now, but for what others take in between."""
-    skus = units.peek(connection, [sku_id for sku_id, _ in wanted])
-    held = connection.execute(_OPEN_ORDERS, {"user_id": user_id}).scalar() or 0
-    lines = [_line(skus[sku_id], quantity) for sku_id, quantity in wanted if sku_id in skus]
-    goods_fen = sum(line.unit_price_fen * line.quantity for line in lines)
-    freight_fen = terms.freight(goods_fen)
-    problems = [*_of_lines(wanted, skus), *_of_the_whole(goods_fen + freight_fen, expected_fen, held, terms)]
-    return Quote(lines, goods_fen, freight_fen, problems)
+def look(connection: Connection, asked: Asked) -> Seen:
+    """What is needed of the database, as it is now."""
+    skus = units.peek(connection, [sku_id for sku_id, _ in asked.wanted])
+    held = connection.execute(_OPEN_ORDERS, {"user_id": asked.user_id}).scalar() or 0
+    bought = limits.read(connection, [(asked.user_id, sku_id) for sku_id in skus], limits.of(skus))
+    return Seen(skus, held, bought)
 
 
-def _line(sku: Sku, quantity: int) -> Line:
-    return Line(sku.id, sku.title, quantity, sku.price_fen)
+def quote(asked: Asked, seen: Seen, terms: Terms) -> Quote:
+    """What placing would decide now, but for what others take in between. Raises PricingFailed."""
+    lines = pricing.lines_of([line for line in asked.wanted if line[0] in seen.skus], seen.skus)
+    totals = Totals(0, 0)
+    if lines:
+        totals = _totals(Basket(lines, asked.user_id, asked.region, asked.metadata), terms)
+    problems = [*_of_lines(asked, seen), *_of_the_whole(asked, seen, totals.total_fen, terms)]
+    return Quote(lines, totals, problems)
 
 
-def _of_lines(wanted: Sequence[tuple[str, int]], skus: dict[str, Sku]) -> Iterator[Problem]:
-    for sku_id, quantity in wanted:
-        sku = skus.get(sku_id)
+def _totals(basket: Basket, terms: Terms) -> Totals:
+    if terms.prices.is_plain:
+        return terms.prices.plain(sum(line.amount_fen for line in basket.lines))
+    return terms.prices.totals(basket)
+
+
+def _of_lines(asked: Asked, seen: Seen) -> Iterator[Problem]:
+    limited = limits.of(seen.skus)
+    for sku_id, quantity in asked.wanted:
+        sku = seen.skus.get(sku_id)
         if sku is None:
             yield Problem("unknown_sku", sku_id, quantity, 0)
         elif not sku.on_sale:
             yield Problem("not_on_sale", sku_id, quantity, 0)
         elif sku.stock < quantity:
             yield Problem("out_of_stock", sku_id, quantity, sku.stock)
+        if sku_id in limited and (most := limits.left(seen.bought, asked.user_id, limited[sku_id])) < quantity:
+            yield Problem("limit_exceeded", sku_id, quantity, most)
 
 
-def _of_the_whole(total_fen: int, expected_fen: int | None, held: int, terms: Terms) -> Iterator[Problem]:
-    if 0 < terms.max_open_orders <= held:
+def _of_the_whole(asked: Asked, seen: Seen, total_fen: int, terms: Terms) -> Iterator[Problem]:
+    if 0 < terms.max_open_orders <= seen.open_orders:
         yield Problem("limit_exceeded")
     if total_fen > money.LARGEST_FEN:
         yield Problem("total_too_large")
-    if expected_fen not in (None, total_fen):
+    if asked.expected_fen not in (None, total_fen):
         yield Problem("price_changed")
+    if asked.region and not terms.prices.delivers_to(asked.region):
+        yield Problem("not_delivered")

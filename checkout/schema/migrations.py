@@ -2,7 +2,8 @@
 
 A file is a list of steps, each between two lines `-- step`. A step is one transaction; `-- step: alone` marks
 statements that must not be in one, such as CREATE INDEX CONCURRENTLY, which has to be repeatable; `-- step: batches`
-one that is repeated, a transaction each, until it changes no row. What was done is recorded with it, so that an
+one that is repeated, a transaction each, until it changes no row. After `-- finish` stands what has to wait until no
+process of older code runs: `checkout migrate --finish` does it. What was done is recorded with it, so that an
 interrupted run goes on. Every lock is waited for only shortly, because whoever comes later waits behind us.
 """
 
@@ -18,8 +19,8 @@ from typing import NamedTuple
 from sqlalchemy.exc import DBAPIError
 
 from checkout import schema
-from checkout.db import Connection, Engine, sql, sqlstate, transaction
-from checkout.errors import CheckoutError, Unavailable
+from checkout.db import SCHEMA_VERSION, Connection, Engine, sql, sqlstate, transaction
+from checkout.errors import CheckoutError, Unavailable, UpgradeUnfinished
 from checkout.schema import ROOT, State
 
 MIGRATIONS = ROOT / "migrations"
@@ -27,10 +28,13 @@ LOCK_MILLISECONDS = 1000
 MOST_TRIES = 30
 TURN_SECONDS = 30.0
 PAUSE_SECONDS = 1.0
+LOOKS = 6
+LOOK_SECONDS = 0.5
 _KEY = 7_313_371  # of the lock that one migrating process holds; any number that nobody else uses
 _BUSY = ("55P03", "40P01")
 _FILE = re.compile(r"([0-9]{4})_(\w+)\.sql")
 _STEP = re.compile(r"^-- step(?:: (alone|batches))?$", re.MULTILINE)
+_FINISH = re.compile(r"^-- finish$", re.MULTILINE)
 _OLDEST = re.compile(r"^-- oldest code: ([0-9]+)$", re.MULTILINE)
 
 Tell = Callable[[str], None]
@@ -56,6 +60,7 @@ class Migration(NamedTuple):
     name: str
     oldest_code: int
     steps: Sequence[Step]
+    finish: str = ""
 
 
 def files() -> list[Migration]:
@@ -69,9 +74,10 @@ def _read(path: Path) -> Migration:
     if named is None:
         raise ValueError(f"{path.name} is no name of a migration")
     oldest = _OLDEST.search(text)
+    text, *finish = _FINISH.split(text)
     parts = _STEP.split(text)
     steps = [Step(kind or "", statements.strip()) for kind, statements in zip(parts[1::2], parts[2::2], strict=True)]
-    return Migration(int(named[1]), named[2], int(oldest[1]) if oldest else 1, steps)
+    return Migration(int(named[1]), named[2], int(oldest[1]) if oldest else 1, steps, "".join(finish).strip())
 
 
 def migrate(engine: Engine, tell: Tell) -> bool:
@@ -90,6 +96,37 @@ def migrate(engine: Engine, tell: Tell) -> bool:
         for migration in pending:
             _apply(engine, migration, found if migration is pending[0] else State(migration.number - 1, 1), tell)
         return bool(pending)
+
+
+def finish(engine: Engine, tell: Tell) -> bool:
+    """Allows what older code would get wrong, once none of its processes is seen; False when it was allowed.
+
+    Raises Unavailable, and UpgradeUnfinished while one of them is there.
+    """
+    with _alone(engine) as connection:
+        found = schema.state(connection)
+        if found is None or found.version < SCHEMA_VERSION:
+            raise UpgradeUnfinished("the schema is not this code's yet: run checkout migrate first")
+        finished = connection.execute(_FINISHED).scalar_one()
+        if finished >= found.version:
+            return False
+        _watch(connection)
+        with transaction(engine) as done:
+            for migration in files():
+                if migration.number > finished and migration.finish:
+                    tell(f"{migration.number:04} {migration.name}: finishing")
+                    done.exec_driver_sql(migration.finish.replace("%", "%%"))
+            done.execute(_FINISH_ALL)
+        return True
+
+
+def _watch(connection: Connection) -> None:
+    """Looks more than once: a process that has just begun, or rests, holds no session for a moment."""
+    for look in range(LOOKS):
+        time.sleep(LOOK_SECONDS if look else 0)
+        if older := connection.execute(_OLDER, {"version": SCHEMA_VERSION}).all():
+            names = ", ".join(sorted({f"{name} ({count})" for name, count in older}))
+            raise UpgradeUnfinished(f"sessions of older code are there: {names}; end those processes first")
 
 
 @contextmanager
@@ -122,6 +159,15 @@ def _apply(engine: Engine, migration: Migration, found: State, tell: Tell) -> No
         connection.execute(_DONE, {"version": migration.number, "oldest_code": migration.oldest_code})
 
 
+_FINISHED = sql("SELECT finished FROM schema_version")
+_FINISH_ALL = sql("UPDATE schema_version SET finished = version")
+# The first code did not say its number.
+_OLDER = sql("""
+    SELECT application_name, count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name ~ '^checkout(/[0-9]+)?$'
+        AND COALESCE(substring(application_name FROM '/([0-9]+)$')::int, 1) < :version
+    GROUP BY application_name
+""")
 _HURRY = f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}"
 _ALONE = f"SET lock_timeout = {LOCK_MILLISECONDS}"
 _NOTE = sql("UPDATE schema_version SET steps_done = :number")

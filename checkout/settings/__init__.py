@@ -51,6 +51,9 @@ class Settings:
     time_scale: float  # divides Alipay's minimum times and our margins; 1 outside the sandbox
     freight_fen: int
     free_freight_from_fen: int
+    freight_rules: Path | None
+    pricing: str  # package.module:function; empty: the catalogue's prices
+    auto_complete_seconds: int  # after an order's last parcel; 0: never
     late_money: str
     pay_methods: tuple[str, ...]
     max_open_orders: int
@@ -161,6 +164,11 @@ def parse(values: Mapping[str, str]) -> Settings:
         time_scale=r.read("TIME_SCALE", parsers.scale, "leave it at 1 outside the sandbox", "1"),
         freight_fen=r.read("FREIGHT", money.fen, "set yuan like 10.00", "10.00"),
         free_freight_from_fen=r.read("FREE_FREIGHT_FROM", money.fen, "set yuan like 99.00, or 0 for never", "0"),
+        freight_rules=r.read("FREIGHT_RULES", parsers.optional_file, "name a readable CSV file, or leave it out", ""),
+        pricing=values.get(PREFIX + "PRICING", ""),
+        auto_complete_seconds=r.read(
+            "AUTO_COMPLETE", parsers.duration_or_never, "set a duration like 10d, or 0 for never", "10d"
+        ),
         late_money=r.read("LATE_MONEY", parsers.one_of("reinstate", "refund"), "set reinstate or refund", "reinstate"),
         pay_methods=r.read("PAY_METHODS", parsers.pay_methods, "set alipay, cash, or both with a comma", "alipay,cash"),
         max_open_orders=r.read("MAX_OPEN_ORDERS", parsers.count, "set a count, or 0 for no limit", "20"),

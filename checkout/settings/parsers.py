@@ -89,6 +89,10 @@ def pay_window(text: str) -> int:
     return seconds
 
 
+def duration_or_never(text: str) -> int:
+    return 0 if text == "0" else clock.duration_seconds(text)
+
+
 def scale(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not 1 <= float(text) <= 100_000:
         raise ValueError("no scale")

@@ -24,6 +24,14 @@ class Sku(NamedTuple):
     price_fen: int
     stock: int
     on_sale: bool
+    weight_g: int = 0
+    limit_per_user: int | None = None
+    limit_epoch: int = 0
+
+    @property
+    def counted_epoch(self) -> int:
+        """Under which limit units that are taken now count; 0: under none."""
+        return 0 if self.limit_per_user is None else self.limit_epoch
 
 
 class Movement:
@@ -38,7 +46,10 @@ class Movement:
         self.by_spu[spu_id] += units
 
 
-_SKUS = "SELECT id, spu_id, title, price_fen, stock, on_sale FROM skus WHERE id = ANY(CAST(:ids AS text[]))"
+_SKUS = """
+    SELECT id, spu_id, title, price_fen, stock, on_sale, weight_g, limit_per_user, limit_epoch
+    FROM skus WHERE id = ANY(CAST(:ids AS text[]))
+"""
 _PEEK = sql(_SKUS)
 _LOCK = sql(_SKUS + " ORDER BY id FOR NO KEY UPDATE")
 

@@ -27,6 +27,8 @@ MATRIX: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", f"{ORDER}/events"): (401, 404, 200, 200),
     ("POST", f"{ORDER}/cancel"): (401, 404, 200, 200),
     ("POST", f"{ORDER}/ship"): (401, 403, 403, 200),
+    ("POST", f"{ORDER}/shipments"): (401, 403, 403, 201),
+    ("PATCH", f"{ORDER}/shipments/{{n}}"): (401, 403, 403, 200),
     ("POST", f"{ORDER}/complete"): (401, 404, 200, 200),
     ("POST", f"{ORDER}/payments"): (401, 404, 201, 404),
     ("GET", f"{ORDER}/payments"): (401, 404, 200, 200),
@@ -51,12 +53,16 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/orders"): an_order_body(),
     ("POST", f"{ORDER}/payments"): {"method": "page"},
     ("POST", f"{ORDER}/refunds"): {"amount": "1.00", "reason": "r"},
+    ("POST", f"{ORDER}/shipments"): {"carrier": "c", "tracking_number": "t"},
+    ("PATCH", f"{ORDER}/shipments/{{n}}"): {"carrier": "d"},
     ("POST", "/v1/quotes"): {"items": [{"sku_id": "1", "quantity": 1}]},
     ("PUT", "/v1/cart/items/{sku_id}"): {"quantity": 1},
 }
 # What does its work anew at each call needs an order that has come so far; the rest does with one that waits for money.
 STATES: dict[tuple[str, str], Callable[[Engine], int]] = {
     ("POST", f"{ORDER}/ship"): paid,
+    ("POST", f"{ORDER}/shipments"): paid,
+    ("PATCH", f"{ORDER}/shipments/{{n}}"): lambda engine: shipped(engine),
     ("POST", f"{ORDER}/refunds"): paid,
     ("GET", REFUND): paid,
     ("POST", f"{ORDER}/complete"): lambda engine: shipped(engine),
@@ -79,7 +85,7 @@ def address(engine: Engine, route: tuple[str, str]) -> str:
     """The route's path about something that the owner has."""
     order_id = STATES.get(route, placed)(engine) if "order_id" in route[1] or "refund_id" in route[1] else 0
     refund_id = a_refund(engine, order_id) if "refund_id" in route[1] else 0
-    return route[1].format(order_id=order_id, refund_id=refund_id, sku_id="1")
+    return route[1].format(order_id=order_id, refund_id=refund_id, sku_id="1", n=1)
 
 
 def ask(client: Client, route: tuple[str, str], path: str, caller: str) -> int:

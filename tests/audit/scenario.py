@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from checkout.db import Engine, transaction
 from checkout.orders import closing, shipping, sweep
 from checkout.orders.ledger import Payment
 from checkout.payments import refunds
+from checkout.prices.basket import Line
+from checkout.prices.policy import Policy
 from checkout.stock import units
-from tests.shared.factories import a_sku, a_trade, an_attempt, an_order, paid, placed, time_passes, told
+from tests.shared.factories import (
+    TERMS,
+    a_sku,
+    a_trade,
+    an_attempt,
+    an_order,
+    paid,
+    placed,
+    refund_ends,
+    refunded,
+    shipped,
+    time_passes,
+    told,
+)
 
 # The orders by what became of them, in the order in which `fill` makes them.
 ACCEPTED, AWAITING, CASH, COMPLETED, PARTLY, REFUNDED, EXPIRED, REINSTATED = range(1, 9)
 CANCELLED, CLOSING, TWICE, REJECTED, OFFERED = range(9, 14)
+PARCEL, RESTOCKED, LIMITED, DISCOUNTED = range(14, 18)
 LINES = {"1": 2, "2": 1}
 
 
@@ -33,10 +52,30 @@ def fill(engine: Engine) -> None:
     _pay_twice(engine)
     placed(engine, lines={"3": 5})
     an_attempt(engine, placed(engine, lines=LINES))
+    _send_a_part(engine, paid(engine, lines=LINES))
+    _take_a_part_back(engine, paid(engine, lines=LINES))
+    a_sku(engine, "4", stock=9, limit=3)
+    placed(engine, lines={"4": 2})
+    placed(engine, lines=LINES, terms=replace(TERMS, prices=Policy(1000, function=half_price)))
     with transaction(engine) as connection:  # It sells out, and comes back.
         units.put(connection, "3", 0)
     with transaction(engine) as connection:
         units.put(connection, "3", 1)
+
+
+def half_price(lines: Sequence[Line], *_: object) -> tuple[list[int], None]:
+    return [line.amount_fen // 2 for line in lines], None
+
+
+def _send_a_part(engine: Engine, order_id: int) -> None:
+    """One unit of two is out, and the other set aside, because its money is on its way back."""
+    shipped(engine, order_id, sku_1=1)
+    refunded(engine, order_id, {"1": 1})
+
+
+def _take_a_part_back(engine: Engine, order_id: int) -> None:
+    shipped(engine, order_id)
+    refund_ends(engine, refunded(engine, order_id, {"1": 1}, freight=True, restock=True))
 
 
 def _park(engine: Engine, order_id: int) -> None:

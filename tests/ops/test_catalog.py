@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from checkout import tables
 from checkout.db import Engine, sql, transaction
-from checkout.stock import catalog, lists
+from checkout.stock import catalog
 from checkout.stock.catalog import Item
 from ops.catalog import load_all
 from tests.shared.command import Command, good, refused
@@ -88,15 +89,15 @@ def test_all_faults_are_named_at_once_with_the_lines_that_a_person_sees(checkout
 
 
 def test_faults_without_end_are_counted(checkout: Command, tmp_path: Path) -> None:
-    lines = [HEADER, *(f"{number},1,a,free,1,true" for number in range(lists.MOST_FAULTS + 7))]
+    lines = [HEADER, *(f"{number},1,a,free,1,true" for number in range(tables.MOST_FAULTS + 7))]
     told = refused(checkout("catalog", "load", written(tmp_path, "c.csv", "\n".join(lines)))).splitlines()
-    assert (len(told), told[-1]) == (lists.MOST_FAULTS + 1, "and 7 more")
+    assert (len(told), told[-1]) == (tables.MOST_FAULTS + 1, "and 7 more")
 
 
 @pytest.mark.parametrize("header", ["", "sku_id,spu_id,title", f"{HEADER},colour", f"{HEADER},price", "1,1,a,1.00"])
 def test_a_header_that_names_something_else(checkout: Command, tmp_path: Path, header: str) -> None:
     told = refused(checkout("catalog", "load", written(tmp_path, "c.csv", f"{header}\n1,1,a,1.00,1,true\n")))
-    assert told.startswith("line 1: the header names the columns sku_id, spu_id, title, price, stock, on_sale; ")
+    assert told.startswith("line 1: the header names the columns sku_id, spu_id, title, price, stock, on_sale, ")
 
 
 EXCEL = (

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from checkout.db import Engine, transaction
+from checkout.prices.policy import Policy
 from checkout.stock import catalog
 from checkout.stock.catalog import Item
 from tests.shared.client import Client, an_order_body
@@ -46,7 +47,7 @@ def test_totals_are_lines_plus_freight(engine: Engine) -> None:
 
 def test_freight_is_free_from_its_threshold_on(engine: Engine) -> None:
     a_sku(engine, price="49.50")
-    terms = replace(TERMS, free_freight_from_fen=9900)
+    terms = replace(TERMS, prices=Policy(1000, free_freight_from_fen=9900))
     below, at = placed(engine, terms=terms, lines={"1": 1}), placed(engine, terms=terms, lines={"1": 2})
     assert (order(engine, below).freight_fen, order(engine, at).freight_fen) == (1000, 0)
 
@@ -143,7 +144,10 @@ def test_who_watches_hears_the_placed_order(client: Client, engine: Engine) -> N
             "spu_id": "1",
             "title": "SKU 1",
             "unit_price": "59.90",
+            "discount": "0.00",
             "amount": "119.80",
+            "shipped_quantity": 0,
+            "refunded_quantity": 0,
         }
     ]
     assert (body["goods_amount"], body["freight"], body["total_amount"]) == ("119.80", "10.00", "129.80")

@@ -8,6 +8,7 @@ import pytest
 
 from checkout.db import Engine, transaction
 from checkout.orders import closing, shipping
+from checkout.prices.policy import Policy
 from checkout.stock import units
 from tests.shared.client import Client, an_order_body
 from tests.shared.databases import on_each_version
@@ -65,7 +66,7 @@ def test_a_price_that_still_holds_is_placed(engine: Engine) -> None:
 
 def test_more_than_alipay_takes_for_one_trade(engine: Engine) -> None:
     a_sku(engine, stock=999, price="100000.00")
-    terms = replace(TERMS, freight_fen=0, max_open_orders=0)
+    terms = replace(TERMS, prices=Policy(freight_fen=0), max_open_orders=0)
     assert order(engine, placed(engine, terms=terms, lines={"1": 999})).status == "awaiting_payment"
     a_sku(engine, "2", stock=999, price="1000000.00")
     assert order(engine, placed(engine, terms=terms, lines={"2": 101})).reason == "total_too_large"

@@ -6,16 +6,16 @@ import pytest
 
 from checkout.db import Engine, transaction
 from checkout.orders import acceptance
-from checkout.orders.acceptance import Accepted, Hint, Request
+from checkout.orders.acceptance import Accepted, Request
 from checkout.stock import units
 from tests.shared.client import Client, an_order_body
-from tests.shared.factories import TERMS, a_request, a_sku, order, place_all, placed, rows, topics
+from tests.shared.factories import a_request, a_sku, order, place_all, placed, rows, topics
 from tests.shared.processes import eventually
 
 
 def accept(engine: Engine, suspects: set[str], *requests: Request) -> list[Accepted]:
     with transaction(engine) as connection:
-        return acceptance.accept(connection, requests, Hint(suspects, TERMS))
+        return acceptance.accept(connection, requests, suspects)
 
 
 def test_an_order_for_what_is_gone_is_rejected_at_the_door(engine: Engine) -> None:

@@ -10,18 +10,22 @@ from checkout import money
 from checkout.alipay.trade import Trade
 from checkout.db import Connection, Engine, sql, transaction
 from checkout.errors import CheckoutError
-from checkout.orders import acceptance, turns
+from checkout.orders import acceptance, shipping, turns
 from checkout.orders.acceptance import Address, Request
 from checkout.orders.allocation import Terms
-from checkout.orders.ledger import Payment
+from checkout.orders.ledger import Ledger, Payment
 from checkout.orders.placement import Placed
-from checkout.payments import offers, trades
+from checkout.orders.shipping import Label
+from checkout.payments import offers, refunds, trades
 from checkout.payments.offers import Asked, Offer
+from checkout.payments.refund_lines import Units
+from checkout.payments.refunds import Refund
 from checkout.payments.trades import Applied, Rules
+from checkout.prices.policy import Policy
 from checkout.stock import catalog
 from checkout.stock.catalog import Item
 
-TERMS = Terms(pay_window_seconds=1800, freight_fen=1000, free_freight_from_fen=0, max_open_orders=20)
+TERMS = Terms(pay_window_seconds=1800, max_open_orders=20, prices=Policy(freight_fen=1000))
 RULES = Rules(reinstate=True)
 ADDRESS = Address(recipient="李雷", phone="13800000000", region="上海市 徐汇区", detail="某路 1 号")
 
@@ -29,11 +33,19 @@ _numbers = itertools.count(1)
 
 
 def a_sku(
-    engine: Engine, sku_id: str = "1", *, stock: int = 5, price: str = "10.00", spu_id: str = "1", on_sale: bool = True
+    engine: Engine,
+    sku_id: str = "1",
+    *,
+    stock: int = 5,
+    price: str = "10.00",
+    spu_id: str = "1",
+    on_sale: bool = True,
+    weight_g: int = 0,
+    limit: int = 0,
 ) -> str:
     """A SKU of the catalogue, with that much to sell."""
     with transaction(engine) as connection:
-        catalog.load(connection, [Item(sku_id, spu_id, f"SKU {sku_id}", price, stock, on_sale)])
+        catalog.load(connection, [Item(sku_id, spu_id, f"SKU {sku_id}", price, stock, on_sale, weight_g, limit)])
     return sku_id
 
 
@@ -126,6 +138,32 @@ def paid(engine: Engine, **request: Any) -> int:
     order_id = placed(engine, **request)
     told(engine, a_trade(an_attempt(engine, order_id)))
     return order_id
+
+
+def shipped(engine: Engine, order_id: int, **units: int) -> int:
+    """The number of a parcel of these units (`sku_1=2`), or of all that is left."""
+    with transaction(engine) as connection:
+        wanted = {name.removeprefix("sku_"): count for name, count in units.items()} or None
+        return shipping.send(connection, order_id, wanted, Label("顺丰", "SF1"))[0]
+
+
+def refunded(
+    engine: Engine, order_id: int, by_sku: dict[str, int], *, freight: bool = False, restock: bool = False
+) -> Refund:
+    """A refund by line that is requested."""
+    with transaction(engine) as connection:
+        return refunds.create(connection, order_id, Units(by_sku, freight, restock), "", f"key-{next(_numbers)}")[0]
+
+
+def refund_ends(engine: Engine, refund: Refund, status: str = "succeeded") -> None:
+    """Alipay's word about the refund is applied."""
+    with transaction(engine) as connection:
+        ledger = Ledger(connection, [refund.order_id])
+        order = ledger.orders[refund.order_id]
+        payment = order.payments[refund.n - 1]
+        [known] = [one for one in refunds.pending(ledger, payment) if one.id == refund.id]
+        assert refunds.end(ledger, order, payment, known, status, None if status == "succeeded" else "refused")
+        ledger.save()
 
 
 def row(engine: Engine, table: str, **where: Any) -> Any:

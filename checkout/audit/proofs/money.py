@@ -58,14 +58,17 @@ PROOFS = (
     ),
     Proof(
         "refunded_orders_are_closed",
-        "exactly the orders whose kept money went back in full are closed as refunded",
+        "exactly the orders whose kept money went back in full, or all of whose units did, are closed as refunded",
         """
-        SELECT COALESCE(o.id, p.order_id) AS id
+        SELECT COALESCE(o.id, b.order_id) AS id
         FROM (SELECT id FROM orders WHERE status = 'closed' AND reason = 'refunded') o
         FULL JOIN (
-            SELECT DISTINCT order_id FROM payments WHERE kept AND refunded_fen = paid_fen
-        ) p ON p.order_id = o.id
-        WHERE o.id IS NULL OR p.order_id IS NULL
+            SELECT order_id FROM payments WHERE kept AND refunded_fen = paid_fen
+            UNION
+            SELECT order_id FROM order_lines GROUP BY order_id
+            HAVING sum(quantity) = sum(returned_quantity + restocked_quantity)
+        ) b ON b.order_id = o.id
+        WHERE o.id IS NULL OR b.order_id IS NULL
         """,
     ),
 )

@@ -64,14 +64,16 @@ PROOFS = (
     ),
     Proof(
         "totals_equal_lines",
-        "goods = the lines, total = goods + freight",
+        "goods and discount = the lines', total = goods - discount + freight",
         """
         SELECT o.id FROM orders o
         LEFT JOIN (
-            SELECT order_id, sum(quantity * unit_price_fen) AS goods_fen FROM order_lines GROUP BY order_id
+            SELECT order_id, sum(quantity * unit_price_fen) AS goods_fen, sum(discount_fen) AS discount_fen
+            FROM order_lines GROUP BY order_id
         ) l ON l.order_id = o.id
         WHERE o.stock IS NOT NULL AND o.accepted_at >= CAST(:since AS timestamptz)
-            AND (o.goods_fen IS DISTINCT FROM l.goods_fen OR o.total_fen IS DISTINCT FROM o.goods_fen + o.freight_fen)
+            AND (o.goods_fen IS DISTINCT FROM l.goods_fen OR o.discount_fen IS DISTINCT FROM l.discount_fen
+                OR o.total_fen IS DISTINCT FROM o.goods_fen - o.discount_fen + o.freight_fen)
         """,
     ),
     Proof(

@@ -12,13 +12,14 @@ PROOFS = (
     ),
     Proof(
         "stock_equals_adjustments_minus_held",
-        "stock = its adjustments - the units that orders hold or took",
+        "stock = its adjustments - the units that orders hold, or that are out",
         """
         SELECT COALESCE(s.id, a.sku_id, h.sku_id) AS id
         FROM skus s
         FULL JOIN (SELECT sku_id, sum(delta) AS units FROM stock_adjustments GROUP BY sku_id) a ON a.sku_id = s.id
         FULL JOIN (
-            SELECT l.sku_id, sum(l.quantity) AS units FROM order_lines l JOIN orders o ON o.id = l.order_id
+            SELECT l.sku_id, sum(l.quantity - l.returned_quantity - l.restocked_quantity) AS units
+            FROM order_lines l JOIN orders o ON o.id = l.order_id
             WHERE o.stock IN ('held', 'left') GROUP BY l.sku_id
         ) h ON h.sku_id = s.id
         WHERE s.id IS NULL OR s.stock <> COALESCE(a.units, 0) - COALESCE(h.units, 0)
@@ -26,12 +27,13 @@ PROOFS = (
     ),
     Proof(
         "sales_of_sku",
-        "a SKU's sales = the units that orders hold or took",
+        "a SKU's sales = the units that orders hold, or that are out",
         """
         SELECT COALESCE(s.id, h.sku_id) AS id
         FROM skus s
         FULL JOIN (
-            SELECT l.sku_id, sum(l.quantity) AS units FROM order_lines l JOIN orders o ON o.id = l.order_id
+            SELECT l.sku_id, sum(l.quantity - l.returned_quantity - l.restocked_quantity) AS units
+            FROM order_lines l JOIN orders o ON o.id = l.order_id
             WHERE o.stock IN ('held', 'left') GROUP BY l.sku_id
         ) h ON h.sku_id = s.id
         WHERE s.id IS NULL OR s.sales <> COALESCE(h.units, 0)
@@ -39,12 +41,13 @@ PROOFS = (
     ),
     Proof(
         "sales_of_spu",
-        "an SPU's sales = the units that orders hold or took",
+        "an SPU's sales = the units that orders hold, or that are out",
         """
         SELECT COALESCE(s.id, h.spu_id) AS id
         FROM spus s
         FULL JOIN (
-            SELECT l.spu_id, sum(l.quantity) AS units FROM order_lines l JOIN orders o ON o.id = l.order_id
+            SELECT l.spu_id, sum(l.quantity - l.returned_quantity - l.restocked_quantity) AS units
+            FROM order_lines l JOIN orders o ON o.id = l.order_id
             WHERE o.stock IN ('held', 'left') GROUP BY l.spu_id
         ) h ON h.spu_id = s.id
         WHERE s.id IS NULL OR s.sales <> COALESCE(h.units, 0)

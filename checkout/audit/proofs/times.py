@@ -67,12 +67,12 @@ PROOFS = (
     ),
     Proof(
         "stock_mark_of_orders",
-        "units have left with what was shipped, went back only from closed orders, and are held otherwise",
+        "all units of a closed order went back or have left, and those of a living one are held or have left",
         """
         SELECT id FROM orders WHERE accepted_at >= CAST(:since AS timestamptz) AND NOT COALESCE(CASE
             WHEN placed_at IS NULL THEN stock IS NULL
-            WHEN shipped_at IS NOT NULL THEN stock = 'left'
-            WHEN status = 'closed' THEN stock IN ('held', 'returned')
+            WHEN shipped_at IS NOT NULL AND status <> 'closed' THEN stock IN ('held', 'left')
+            WHEN status = 'closed' THEN stock IS NOT NULL
             ELSE stock = 'held' END, false)
         """,
     ),

@@ -1,0 +1,47 @@
+"""What is to be priced, and what it costs. Amounts are fen, weights grams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+
+class Line(NamedTuple):
+    """So many units of one SKU, at the catalogue's price."""
+
+    sku_id: str
+    spu_id: str
+    title: str
+    quantity: int
+    unit_price_fen: int
+    weight_g: int  # of one unit
+
+    @property
+    def amount_fen(self) -> int:
+        """What the units cost without a discount."""
+        return self.quantity * self.unit_price_fen
+
+
+class Basket(NamedTuple):
+    """One order's lines, for whom and where; `region` is empty while nobody knows it."""
+
+    lines: Sequence[Line]
+    user_id: int
+    region: str
+    metadata: Mapping[str, str]
+
+
+class Totals(NamedTuple):
+    """`discounts` are one for each line, in their order; empty: there is none."""
+
+    goods_fen: int
+    freight_fen: int
+    discounts: Sequence[int] = ()
+
+    @property
+    def discount_fen(self) -> int:
+        return sum(self.discounts)
+
+    @property
+    def total_fen(self) -> int:
+        return self.goods_fen - self.discount_fen + self.freight_fen

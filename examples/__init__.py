@@ -1,0 +1,1 @@
+"""Functions of prices as a shop may write them; docs/prices.md tells of them."""
