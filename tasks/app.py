@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import Any
 
-from celery import Celery
-from celery.signals import beat_init, celeryd_init, worker_init
+from celery import Celery, Task
+from celery.exceptions import Reject
+from celery.signals import beat_init, before_task_publish, celeryd_init, worker_init
+from structlog import get_logger
 
 from checkout import logs, memory, settings, startup
 from checkout.errors import SettingsError
 from checkout.events import patient
 from checkout.resources import Resources
 
+log = get_logger(__name__)
+
+# Grows when a message says something that workers before it would misunderstand.
+MESSAGE_VERSION = 1
+_HEADER = "checkout_version"
+LEAVE_SECONDS = 0.5
+
+
+class Versioned(Task):  # type: ignore[type-arg] # Celery has no types of its own.
+    """A task that leaves a newer process's message for newer workers; an older one's it understands."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        version = self.request.get(_HEADER) or 1
+        if version > MESSAGE_VERSION:
+            log.warning("message_left_for_newer_workers", task=self.name, version=version)
+            time.sleep(LEAVE_SECONDS)  # It may come straight back.
+            raise Reject(f"version {version}", requeue=True)
+        return self.run(*args, **kwargs)
+
+
 logs.configure()
 patient.install()
-app = Celery("checkout")
+app = Celery("checkout", task_cls=Versioned)
 app.config_from_object("celeryconfig")
+
+
+@before_task_publish.connect
+def _say_the_version(headers: dict[str, Any] | None = None, **_sent: object) -> None:
+    if headers is not None:
+        headers.setdefault(_HEADER, MESSAGE_VERSION)
 
 
 @celeryd_init.connect

@@ -17,8 +17,9 @@ from pathlib import Path
 from urllib3.exceptions import HTTPError
 
 from checkout import settings
+from ops.demo.program import STORIES
 from ops.demo.shop import Shop
-from ops.demo.stories import PAY_WINDOW_SECONDS, STORIES, TIME_SCALE, Story
+from ops.demo.stories import PAY_WINDOW_SECONDS, TIME_SCALE, Story
 from ops.demo.timeline import Missed, Record, Timeline
 from ops.up import RunningStack, UpError, start_stack
 from sandbox import ports

@@ -39,8 +39,8 @@ class Shop:
         self._secret = settings["CHECKOUT_JWT_SECRET"]
         self._http = urllib3.PoolManager(maxsize=40, retries=False, timeout=urllib3.Timeout(connect=3, read=20))
         self._ids = itertools.count(_FIRST_BUYER)
-        self._operator = self._user(_OPERATOR, is_operator=True)
-        self.events = EventLog(self._operator)
+        self.operator = self._user(_OPERATOR, is_operator=True)
+        self.events = EventLog(self.operator)
 
     def buyer(self) -> Buyer:
         """Somebody new."""
@@ -57,7 +57,7 @@ class Shop:
 
     def title(self, sku_id: str) -> str:
         """What the catalogue calls it."""
-        return str(self._operator.call("GET", f"/v1/skus/{sku_id}")["title"])
+        return str(self.operator.call("GET", f"/v1/skus/{sku_id}")["title"])
 
 
 class Buyer:
@@ -103,22 +103,27 @@ class Buyer:
             time.sleep(_PAUSE_SECONDS)
         return cart
 
-    def order(self, *sku_ids: str, key: str = "") -> urllib3.BaseHTTPResponse:
-        """Orders one of each, or what the cart has selected. One key is one order. Raises Missed unless accepted."""
-        goods: Json = {"items": [{"sku_id": sku_id, "quantity": 1} for sku_id in sku_ids]}
+    def order(self, *goods: str | tuple[str, int], key: str = "", **members: Any) -> urllib3.BaseHTTPResponse:
+        """Orders one of each, or so many, or what the cart has selected. One key is one order.
+
+        Raises Missed unless it is accepted.
+        """
+        lines = [(one, 1) if isinstance(one, str) else one for one in goods]
+        items: Json = {"items": [{"sku_id": sku_id, "quantity": quantity} for sku_id, quantity in lines]}
         address = {"recipient": f"买家 {self.id}", "phone": "13800000000", "region": "上海市 黄浦区"}
         body = {
-            **(goods if sku_ids else {"from_cart": True}),
+            **(items if goods else {"from_cart": True}),
             "pay_method": "alipay",
             "address": address | {"detail": "示例路 1 号"},
+            **members,
         }
         answer = self.send("POST", "/v1/orders", body, {"Idempotency-Key": key or str(uuid.uuid4())})
         self._check(answer, "POST /v1/orders")
         return answer
 
-    def placed(self, *sku_ids: str) -> Json:
+    def placed(self, *goods: str | tuple[str, int]) -> Json:
         """Orders, and waits until a worker has placed it. Raises Missed when it is not payable then."""
-        order = self.decided(self.order(*sku_ids).json()["id"])
+        order = self.decided(self.order(*goods).json()["id"])
         if order["status"] != "awaiting_payment":
             raise Missed(f"{self}: order #{order['id']} is {order['status']} {order.get('reason', '')}")
         return order

@@ -1,4 +1,4 @@
-"""What the demo plays: seven stories over HTTP, each with people of its own, all at the same time."""
+"""What buyers do in the demo, over HTTP: money that comes, comes not, or seems to come."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def buys_what_is_in_the_cart(shop: Shop, record: Record) -> None:
     left = {"mat-bamboo": 1}
     record.expect("left in the cart", _goods(shop, left), _goods(shop, buyer.cart_until(left, 10)))
     payment = buyer.open_payment(order_id)
-    browser = _at_the_cashier(record, buyer, payment)
+    browser = at_the_cashier(record, buyer, payment)
     record.step("pays")
     browser.open(browser.press("pay"))
     record.step("is back in the shop")
     record.expect("the browser's last page", f"{shop.url}/orders/{order_id}", browser.url)
     told = shop.alipay.notifies(payment["out_trade_no"], "acknowledged")
     record.expect("Alipay's notify was answered", "success", told[0]["attempts"][-1]["outcome"])
-    _expect_paid(shop, record, buyer, order_id)
+    expect_paid(shop, record, buyer, order_id)
 
 
 def never_opens_the_payment(shop: Shop, record: Record) -> None:
@@ -73,7 +73,7 @@ def leaves_the_cashier(shop: Shop, record: Record) -> None:
     """A trade waits at Alipay: it is closed there before the stock returns."""
     buyer = shop.buyer()
     order = _takes_the_last(shop, record, buyer, "tea-white")
-    browser = _at_the_cashier(record, buyer, buyer.open_payment(order["id"]))
+    browser = at_the_cashier(record, buyer, buyer.open_payment(order["id"]))
     browser.press("leave")
     record.step("leaves without paying")
     _closes(shop, record, buyer, order, "tea-white")
@@ -94,14 +94,14 @@ def pays_and_the_notify_is_lost(shop: Shop, record: Record) -> None:
     """Nothing comes from Alipay and the browser is closed: only a query can find the money."""
     buyer = shop.buyer()
     order = buyer.placed("pot-zisha")
-    _record_placed(shop, record, buyer, order)
+    record_placed(shop, record, buyer, order)
     payment = buyer.open_payment(order["id"])
     shop.alipay.arm("notify_lost", out_trade_no=payment["out_trade_no"])
     record.step("Alipay's notify of this trade will be lost on its way")
-    browser = _at_the_cashier(record, buyer, payment)
+    browser = at_the_cashier(record, buyer, payment)
     browser.press("pay")
     record.step("pays, and closes the browser before it comes back")
-    _expect_paid(shop, record, buyer, order["id"])
+    expect_paid(shop, record, buyer, order["id"])
     lost = shop.alipay.notifies(payment["out_trade_no"], "lost")
     record.expect("notifies that were delivered", 0, sum(len(notify["attempts"]) for notify in lost))
 
@@ -141,7 +141,7 @@ def forges_a_notify(shop: Shop, record: Record) -> None:
     """A stranger says that Alipay got the money: only Alipay's own key is believed."""
     buyer = shop.buyer()
     order = buyer.placed("mat-bamboo")
-    _record_placed(shop, record, buyer, order)
+    record_placed(shop, record, buyer, order)
     payment = buyer.open_payment(order["id"])
     forged = shop.alipay.forged_notify(payment)
     record.step("a stranger posts TRADE_SUCCESS for it, signed with a key of his own")
@@ -158,17 +158,17 @@ def forges_a_notify(shop: Shop, record: Record) -> None:
 def _takes_the_last(shop: Shop, record: Record, buyer: Buyer, sku_id: str) -> Json:
     order = buyer.placed(sku_id)
     record.event(shop.events.wait(sku_id, "stock.sold_out"), shop.title(sku_id))
-    _record_placed(shop, record, buyer, order)
+    record_placed(shop, record, buyer, order)
     return order
 
 
-def _record_placed(shop: Shop, record: Record, buyer: Buyer, order: Json) -> None:
+def record_placed(shop: Shop, record: Record, buyer: Buyer, order: Json) -> None:
     what = ", ".join(f"{item['quantity']} × {item['title']}" for item in order["items"])
     event = shop.events.wait(order["id"], "order.placed")
     record.event(event, f"#{order['id']}  {buyer}, {what}, ¥{order['total_amount']}")
 
 
-def _at_the_cashier(record: Record, buyer: Buyer, payment: Json) -> Browser:
+def at_the_cashier(record: Record, buyer: Buyer, payment: Json) -> Browser:
     browser = Browser()
     browser.open(payment["pay_url"])
     browser.open(browser.press("login"))
@@ -176,7 +176,7 @@ def _at_the_cashier(record: Record, buyer: Buyer, payment: Json) -> Browser:
     return browser
 
 
-def _expect_paid(shop: Shop, record: Record, buyer: Buyer, order_id: str) -> None:
+def expect_paid(shop: Shop, record: Record, buyer: Buyer, order_id: str) -> None:
     order = buyer.until(order_id, lambda order: order["status"] != "awaiting_payment", CLOSING_SECONDS, "the money")
     record.expect("the order is", "awaiting_shipment", order["status"])
     event = shop.events.wait(order_id, "payment.succeeded")
@@ -219,15 +219,3 @@ def _counted(things: Iterable[object]) -> str:
 
 def _time(text: Any) -> datetime:
     return datetime.fromisoformat(text)
-
-
-STORIES = (
-    Story("From the cart to the money", buys_what_is_in_the_cart, ("api", "orders", "alipay-gateway")),
-    Story("Twenty buyers, five units", twenty_want_five, ("api", "orders")),
-    Story("A double click", clicks_twice, ("api", "orders")),
-    Story("A forged notify", forges_a_notify, ("api", "orders")),
-    Story("A lost notify", pays_and_the_notify_is_lost, ("alipay", "alipay-gateway", "beat")),
-    Story("Never paid: the payment was never opened", never_opens_the_payment, ("default", "beat")),
-    Story("Never paid: the buyer left the cashier", leaves_the_cashier, ("alipay", "default", "beat")),
-    Story("Never paid: the page was opened, no more", opens_the_page_and_sleeps, ("alipay", "default", "beat")),
-)
