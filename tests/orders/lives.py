@@ -18,6 +18,7 @@ from tests.orders.model import Attempt, Model
 from tests.shared.factories import TERMS, a_sku, a_trade, an_order, offer, place_all, rows, time_passes, told
 
 _examples = count(1)
+LIMIT = 5
 
 
 # A shop's SKUs belong to the SPU that is named like its one user.
@@ -41,8 +42,8 @@ class Shop(RuleBasedStateMachine):
         self.number = next(_examples)
         self.skus = [f"{self.number}-a", f"{self.number}-b"]
         self.stock = dict.fromkeys(self.skus, 6)
-        for sku_id in self.skus:
-            a_sku(self.engine, sku_id, stock=6, spu_id=f"{self.number}")
+        for sku_id, limit in zip(self.skus, (0, LIMIT), strict=True):
+            a_sku(self.engine, sku_id, stock=6, spu_id=f"{self.number}", limit=limit)
         self.orders: list[Model] = []
 
     def pick(self, data: st.DataObject, *statuses: str) -> Model:
@@ -54,7 +55,7 @@ class Shop(RuleBasedStateMachine):
         place_all(self.engine, [order_id])
         model = Model(order_id, lines, "rejected", "out_of_stock")
         unpaid = sum(m.holds and m.kept is None for m in self.orders)
-        if unpaid >= TERMS.max_open_orders:
+        if unpaid >= TERMS.max_open_orders or not self.within_limit(lines):
             model.reason = "limit_exceeded"
         elif self.enough(lines):
             model.status, model.reason, model.attempts = "awaiting_payment", None, [Attempt()]
@@ -66,7 +67,12 @@ class Shop(RuleBasedStateMachine):
         return all(self.left(sku_id) >= quantity for sku_id, quantity in lines.items())
 
     def left(self, sku_id: str) -> int:
-        return self.stock[sku_id] - sum(m.lines.get(sku_id, 0) for m in self.orders if m.holds)
+        return self.stock[sku_id] - sum(m.units(sku_id) for m in self.orders)
+
+    def within_limit(self, lines: dict[str, int]) -> bool:
+        """One SKU has a limit from the beginning; this shop has one user."""
+        limited = self.skus[1]
+        return sum(m.units(limited) for m in self.orders) + lines.get(limited, 0) <= LIMIT or limited not in lines
 
     def take(self, model: Model) -> None:
         model.holds = True
@@ -101,6 +107,9 @@ class Shop(RuleBasedStateMachine):
         if not unused:
             model.attempts.append(Attempt())
         (unused or model.attempts)[-1].method = method
+
+    def may_live_again(self, model: Model) -> bool:
+        return self.enough(model.lines) and self.within_limit(model.lines)
 
     def tell(self, model: Model, place: int, status: str, **said: Any) -> None:
         payment = rows(self.engine, "payments", order_id=model.id)[place]
@@ -145,7 +154,7 @@ class Shop(RuleBasedStateMachine):
             attempt.kept, model.status, model.closing = True, "awaiting_shipment", False
             for other in model.attempts:
                 other.final |= other.method is None
-        elif model.kept is None and model.reason == "expired" and not model.holds and self.enough(model.lines):
+        elif model.kept is None and model.reason == "expired" and not model.holds and self.may_live_again(model):
             attempt.kept, model.status, model.reason, model.closing = True, "awaiting_shipment", None, False
             self.take(model)
         else:
@@ -203,10 +212,11 @@ class Shop(RuleBasedStateMachine):
             with transaction(self.engine) as connection:
                 shipping.ship(connection, model.id)
         except NotShippable:
-            is_going_back = model.kept is not None and model.kept.returned_fen == model.kept.paid_fen
-            assert is_going_back or model.status not in ("awaiting_shipment", "shipped")
+            assert not model.is_shippable
             return
-        model.status, model.left = "shipped", True
+        for goods in model.goods.values():
+            goods.shipped += goods.free
+        model.goods_move()
 
     @rule(data=st.data(), share=st.integers(1, 4))
     def operator_refunds(self, data: st.DataObject, share: int) -> None:

@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from checkout import db
 from checkout.audit import invariants
 from checkout.db import Engine
-from tests.orders.lives import Shop
+from tests.orders.lives_of_goods import GoodsShop as Shop
 from tests.orders.model import Model
 from tests.shared.factories import rows
 
