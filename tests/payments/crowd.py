@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ SKUS = 12
 METHODS = ("page", "wap", "app", "qr")
 GIVEN = ("pay_url", "order_string", "qr_code")
 Way = dict[str, str]
+Act = Callable[[], None]
 
 
 class Buyer:
@@ -51,6 +53,8 @@ class Buyer:
         assert answer.status == 202, answer.data
         self.order = answer.json()
         self._look(until=lambda order: order["status"] != "accepted", seconds=30)
+        if self.order["status"] == "awaiting_shipment":
+            self._at_once(self.dice.sample((self._parcel(), self.cancel), self.dice.choice((1, 2))))
         return bool(self.order["status"] == "awaiting_payment")
 
     def _look(self, until: Callable[[dict[str, Any]], bool], seconds: float) -> bool:
@@ -156,43 +160,75 @@ class Buyer:
         self.pay(way)
         self._operators()
 
-    # What operators do with what was paid.
+    # What operators do with what was paid. Each draws what it will do, and then it is done.
 
     def _operators(self) -> None:
         if not self._look(until=lambda order: order["status"] == "awaiting_shipment", seconds=1.5):
             return
-        acts = [self._ship, self._refund_some, self._refund_all, self._console, self._finish]
-        for act in self.dice.sample(acts, self.dice.choice((0, 0, 1, 1, 2, 3))):
-            act()
+        plans = [
+            *(self._ship, self._parcel, self._parcel, self._lines_back, self._lines_back),
+            *(self._refund_some, self._refund_all, self._console, self._finish),
+        ]
+        acts = [plan() for plan in self.dice.sample(plans, self.dice.choice((0, 0, 1, 1, 2, 3, 4)))]
+        if self.dice.random() < 0.3:
+            self._at_once(acts)
+        else:
+            for act in acts:
+                act()
+
+    def _at_once(self, acts: Sequence[Act]) -> None:
+        """Two operators, and somebody at Alipay's console, who do not know of each other."""
+        if acts:
+            with ThreadPoolExecutor(len(acts)) as pool:
+                for done in [pool.submit(act) for act in acts]:
+                    done.result(60)
 
     def _operate(self, step: str, body: Any = None) -> None:
-        assert self.shop.call("POST", f"{self.path}/{step}", body, user=0).status in (200, 202, 409, 422)
+        assert self.shop.call("POST", f"{self.path}/{step}", body, user=0).status in (200, 201, 202, 409, 422)
 
-    def _ship(self) -> None:
-        self._operate("ship")
-        if self.dice.random() < 0.5:
-            self._operate("complete")
+    def _operating(self, *steps: tuple[str, Any]) -> Act:
+        def act() -> None:
+            for step, body in steps:
+                self._operate(step, body)
 
-    def _refund_some(self) -> None:
-        for _ in range(self.dice.choice((1, 2, 3))):
-            self._operate("refunds", {"amount": f"{self.dice.randint(1, 900) / 100:.2f}", "reason": "part"})
+        return act
 
-    def _refund_all(self) -> None:
-        self._operate("refunds", {"amount": self.order["total_amount"], "reason": "all"})
+    def _ship(self) -> Act:
+        return self._operating(("ship", None), *[("complete", None)] * (self.dice.random() < 0.5))
+
+    def _some_items(self) -> list[dict[str, Any]]:
+        items = [{"sku_id": item["sku_id"], "quantity": self.dice.choice((1, 1, 2))} for item in self.order["items"]]
+        return self.dice.sample(items, self.dice.randint(1, len(items)))
+
+    def _parcel(self) -> Act:
+        label = {"carrier": "顺丰", "tracking_number": f"SF{self.n}"}
+        rest = {} if self.dice.random() < 0.3 else {"items": self._some_items()}
+        return self._operating(("shipments", label | rest))
+
+    def _lines_back(self) -> Act:
+        freight, restock = self.dice.random() < 0.2, self.dice.random() < 0.5
+        body = {"items": self._some_items(), "freight": freight, "restock": restock, "reason": "line"}
+        return self._operating(("refunds", body))
+
+    def _refund_some(self) -> Act:
+        amounts = [f"{self.dice.randint(1, 900) / 100:.2f}" for _ in range(self.dice.choice((1, 2, 3)))]
+        return self._operating(*(("refunds", {"amount": amount, "reason": "part"}) for amount in amounts))
+
+    def _refund_all(self) -> Act:
+        return self._operating(("refunds", {"amount": self.order["total_amount"], "reason": "all"}))
 
     def _kept(self) -> str:
         answer = self.shop.call("GET", f"{self.path}/payments", user=self.user).json()
         return next((str(one["out_trade_no"]) for one in answer["payments"] if one["kept"]), "")
 
-    def _console(self) -> None:
-        body = {"out_trade_no": self._kept()}
-        if self.dice.random() < 0.6:
-            body["amount"] = f"{self.dice.randint(1, 900) / 100:.2f}"
-        self._at_alipay("refund", body)
+    def _console(self) -> Act:
+        part = {"amount": f"{self.dice.randint(1, 900) / 100:.2f}"} if self.dice.random() < 0.6 else {}
+        return lambda: self._at_alipay("refund", {"out_trade_no": self._kept()} | part)
 
-    def _finish(self) -> None:
+    def _finish(self) -> Act:
         if self.dice.random() < 0.3:
-            self._at_alipay("finish", {"out_trade_no": self._kept()})
+            return lambda: self._at_alipay("finish", {"out_trade_no": self._kept()})
+        return lambda: None
 
 
 _STORIES: dict[str, tuple[int, Callable[[Buyer], None]]] = {

@@ -54,9 +54,12 @@ def chaos_environment(
 
 
 def stock_up(shop: Shop) -> None:
-    """Little stock: late money sometimes finds its goods sold."""
+    """Little stock, and of some no more than so many for each: late money sometimes finds its goods sold."""
+    skus = [
+        Item(str(n), str(n // 3), f"SKU {n}", "9.99", 15, limit_per_user=3 if n % 4 == 0 else 0) for n in range(SKUS)
+    ]
     with transaction(shop.engine) as connection:
-        catalog.load(connection, [Item(str(sku), str(sku // 3), f"SKU {sku}", "9.99", 15) for sku in range(SKUS)])
+        catalog.load(connection, skus)
 
 
 def restock(shop: Shop, dice: random.Random) -> None:
