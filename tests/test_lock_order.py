@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
@@ -18,10 +19,13 @@ from checkout.errors import CheckoutError
 from checkout.orders import acceptance, closing, shipping, views
 from checkout.payments import offers, queries, refund_calls, refunds
 from checkout.payments.offers import Asked
+from checkout.payments.refund_lines import Units
+from checkout.prices.basket import Line
+from checkout.prices.policy import Policy
 from checkout.stock import catalog, units
 from checkout.stock.catalog import Item
 from tests.shared.answers import Answers
-from tests.shared.factories import a_request, a_sku, a_trade, place_all, rows, time_passes, told
+from tests.shared.factories import TERMS, a_request, a_sku, a_trade, place_all, rows, time_passes, told
 from tests.shared.processes import eventually
 from tests.shared.threads import at_once
 
@@ -33,6 +37,7 @@ STEPS = 80
 MOST_ROUNDS = 20
 # What a round may miss by chance; another follows until each was met, since a path not taken proves nothing.
 WANTED = {"expired", "cancelled", "refunded", "order.reinstated", "operator succeeded", "external succeeded"}
+WANTED |= {"completed", "restocked", "returned", "limited", "parked"}
 
 Step = Callable[[Engine, random.Random], object]
 
@@ -50,7 +55,16 @@ def place(engine: Engine, rng: random.Random) -> None:
     requests = [a_request(rng.randint(1, USERS), lines=line) for line in lines]
     with transaction(engine) as connection:
         ids = [accepted.order_id for accepted in acceptance.accept(connection, requests)]
-    place_all(engine, ids)
+    place_all(engine, ids, PRICED if rng.random() < 0.3 else TERMS)
+
+
+def priced(lines: Sequence[Line], user_id: int, *_: object) -> tuple[list[int], None]:
+    if user_id % 7 == 0:
+        raise ValueError("this user's orders are parked")
+    return [0] * len(lines), None
+
+
+PRICED = replace(TERMS, prices=Policy(1000, function=priced))
 
 
 def offer(engine: Engine, rng: random.Random) -> None:
@@ -137,13 +151,34 @@ def restock(engine: Engine, rng: random.Random) -> None:
 
 def load(engine: Engine, rng: random.Random) -> None:
     with transaction(engine) as connection:
-        catalog.load(connection, [Item(sku, f"spu-{sku}", "t", "10.00") for sku in rng.sample(SKUS, 4)])
+        limits = {sku: 500 if sku in "ab" else 0 for sku in SKUS}
+        items = [Item(sku, f"spu-{sku}", "t", "10.00", limit_per_user=limits[sku]) for sku in rng.sample(SKUS, 4)]
+        catalog.load(connection, items)
 
 
 def ship(engine: Engine, rng: random.Random) -> None:
     for order_id in some_ids(engine, rng, 1, "status = 'awaiting_shipment'"):
         with suppress(CheckoutError), transaction(engine) as connection:
             shipping.ship(connection, order_id)
+
+
+def send(engine: Engine, rng: random.Random) -> None:
+    for order_id in some_ids(engine, rng, 2, "status IN ('awaiting_shipment', 'shipped')"):
+        units = {sku: 1 for sku in rng.sample(SKUS, 1)} if rng.random() < 0.7 else None
+        with suppress(CheckoutError), transaction(engine) as connection:
+            shipping.send(connection, order_id, units, shipping.UNTOLD)
+
+
+def complete(engine: Engine, _: random.Random) -> None:
+    with transaction(engine) as connection:
+        shipping.complete_due(connection, 1, 50)
+
+
+def refund_lines(engine: Engine, rng: random.Random) -> None:
+    for order_id in some_ids(engine, rng, 3, "status IN ('awaiting_shipment', 'shipped', 'completed')"):
+        units = Units(dict.fromkeys(rng.sample(SKUS, rng.randint(1, 2)), 1), restock=rng.random() < 0.5)
+        with suppress(CheckoutError), transaction(engine) as connection:
+            refunds.create(connection, order_id, units, "", f"{rng.random()}")
 
 
 PATHS: tuple[Step, ...] = (
@@ -165,7 +200,7 @@ PATHS: tuple[Step, ...] = (
         send_refund,
         console_refund,
     ),
-    *(restock, load, ship, ship, reinstate),
+    *(restock, load, ship, ship, reinstate, send, send, complete, refund_lines, refund_lines),
 )
 
 
@@ -189,7 +224,15 @@ def met(engine: Engine) -> set[str]:
     """How orders ended, which refunds came through, and what else happened."""
     ends = {order.reason or order.status for order in rows(engine, "orders")}
     refunded = {f"{refund.source} {refund.status}" for refund in rows(engine, "refunds")}
-    return ends | refunded | {event.topic for event in rows(engine, "events")}
+    lines = {
+        name
+        for name in ("restocked", "returned")
+        for row in rows(engine, "order_lines")
+        if getattr(row, f"{name}_quantity")
+    }
+    more = {"limited"} if rows(engine, "purchases") else set()
+    more |= {"parked"} if any(row.parked for row in rows(engine, "arrivals")) else set()
+    return ends | refunded | lines | more | {event.topic for event in rows(engine, "events")}
 
 
 def test_no_two_paths_wait_for_each_other_in_a_ring(engine: Engine, database_url: str) -> None:

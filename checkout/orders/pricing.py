@@ -25,7 +25,11 @@ MOST_SECONDS = 0.2
 # After a call that took so long the worker's own time limit may be near: the rest is for its next turn.
 HANG_SECONDS = 5.0
 
-_BUYERS = sql("SELECT id, region, metadata FROM orders WHERE id = ANY(CAST(:ids AS bigint[]))")
+# What waits is locked in one order, since of a batch some leave and others may be parked.
+_BUYERS = sql("""
+    SELECT o.id, o.region, o.metadata FROM arrivals a JOIN orders o ON o.id = a.order_id
+    WHERE a.order_id = ANY(CAST(:ids AS bigint[])) ORDER BY a.order_id FOR NO KEY UPDATE OF a
+""")
 
 
 class Buyer(NamedTuple):
