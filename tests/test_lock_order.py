@@ -164,7 +164,7 @@ def ship(engine: Engine, rng: random.Random) -> None:
 
 def send(engine: Engine, rng: random.Random) -> None:
     for order_id in some_ids(engine, rng, 2, "status IN ('awaiting_shipment', 'shipped')"):
-        units = {sku: 1 for sku in rng.sample(SKUS, 1)} if rng.random() < 0.7 else None
+        units = dict.fromkeys(rng.sample(SKUS, 1), 1) if rng.random() < 0.7 else None
         with suppress(CheckoutError), transaction(engine) as connection:
             shipping.send(connection, order_id, units, shipping.UNTOLD)
 

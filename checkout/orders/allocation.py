@@ -125,7 +125,7 @@ def _take(batch: Batch, order: Claimed, totals: Totals, known: Known) -> None:
         known.left[sku_id] -= quantity
         batch.movement.add(sku_id, sku.spu_id, quantity)
         discount_fen = totals.discounts[place] if totals.discounts else 0
-        epoch = sku.counted_epoch
+        epoch = sku.counted_epoch if known.limited else 0
         batch.lines.append((order.id, sku_id, sku.spu_id, sku.title, quantity, sku.price_fen, discount_fen, epoch))
         if epoch:
             known.bought[order.user_id, sku_id, epoch] += quantity

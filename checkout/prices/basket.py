@@ -32,16 +32,16 @@ class Basket(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """`discounts` are one for each line, in their order; empty: there is none."""
+    """What an order costs; `discounts` are one for each line, in their order; empty: there is none."""
 
     goods_fen: int
+    discount_fen: int
     freight_fen: int
+    total_fen: int
     discounts: Sequence[int] = ()
 
-    @property
-    def discount_fen(self) -> int:
-        return sum(self.discounts)
-
-    @property
-    def total_fen(self) -> int:
-        return self.goods_fen - self.discount_fen + self.freight_fen
+    @classmethod
+    def of(cls, goods_fen: int, freight_fen: int, discounts: Sequence[int] = ()) -> Totals:
+        """The sums that follow."""
+        discount_fen = sum(discounts)
+        return cls(goods_fen, discount_fen, freight_fen, goods_fen - discount_fen + freight_fen, discounts)

@@ -38,7 +38,8 @@ class Policy:
     def plain(self, goods_fen: int) -> Totals:
         """What goods of that amount cost with the flat freight."""
         is_free = 0 < self.free_freight_from_fen <= goods_fen
-        return Totals(goods_fen, 0 if is_free else self.freight_fen)
+        freight_fen = 0 if is_free else self.freight_fen
+        return Totals(goods_fen, 0, freight_fen, goods_fen + freight_fen)
 
     def delivers_to(self, region: str) -> bool:
         """Whether anything is sent there."""
@@ -48,9 +49,10 @@ class Policy:
         """What the basket costs. Raises PricingFailed."""
         goods_fen = sum(line.amount_fen for line in basket.lines)
         answer = function.call(self.function, basket) if self.function else function.Answer((), None)
-        totals = Totals(goods_fen, answer.freight_fen or 0, answer.discounts)
-        if answer.freight_fen is None:
-            totals = totals._replace(freight_fen=self._freight(basket, goods_fen - totals.discount_fen))
+        freight_fen = answer.freight_fen
+        if freight_fen is None:
+            freight_fen = self._freight(basket, goods_fen - sum(answer.discounts))
+        totals = Totals.of(goods_fen, freight_fen, answer.discounts)
         if totals.total_fen < 1:
             raise PricingFailed("the pricing function leaves nothing to pay")
         return totals

@@ -66,7 +66,7 @@ def look(connection: Connection, asked: Asked) -> Seen:
 def quote(asked: Asked, seen: Seen, terms: Terms) -> Quote:
     """What placing would decide now, but for what others take in between. Raises PricingFailed."""
     lines = pricing.lines_of([line for line in asked.wanted if line[0] in seen.skus], seen.skus)
-    totals = Totals(0, 0)
+    totals = Totals.of(0, 0)
     if lines:
         totals = _totals(Basket(lines, asked.user_id, asked.region, asked.metadata), terms)
     problems = [*_of_lines(asked, seen), *_of_the_whole(asked, seen, totals.total_fen, terms)]
