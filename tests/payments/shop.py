@@ -33,6 +33,7 @@ _keys = itertools.count(1)
 
 # Children before the rows that they refer to.
 _TABLES = (
+    *("refund_lines", "shipments", "completions", "purchases"),
     *("refunds", "payments", "order_lines", "arrivals", "cart_clearings", "order_keys", "orders", "users"),
     *("stock_adjustments", "skus", "spus", "notifies", "alarms", "events"),
     *("discrepancies", "bill_lines", "bill_archives", "bills"),

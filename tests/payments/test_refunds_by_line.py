@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from checkout.audit import invariants
 from checkout.db import Engine, reading, transaction
-from checkout.errors import CheckoutError, NotRefundable, NotShippable, RefundExceedsBought, RefundExceedsPaid
+from checkout.errors import CheckoutError, NotRefundable
 from checkout.orders.ledger import Ledger
 from checkout.payments import refunds
 from checkout.payments.refund_lines import Units
@@ -30,7 +29,6 @@ from tests.shared.factories import (
     told,
     topics,
 )
-from tests.shared.threads import at_once
 
 LINES = {"1": 3, "2": 1}
 
@@ -260,46 +258,6 @@ def test_cash_is_not_refunded_by_line(engine: Engine) -> None:
     a_sku(engine)
     with pytest.raises(NotRefundable):
         refunded(engine, placed(engine, pay_method="cash"), {"1": 1})
-
-
-def outcome(step: Callable[[], Any]) -> str:
-    try:
-        step()
-    except (NotShippable, RefundExceedsBought, RefundExceedsPaid) as error:
-        return error.code
-    return "done"
-
-
-def test_one_unit_refunded_twice_at_the_same_instant_goes_back_once(
-    client: Client, engine: Engine, bought: int
-) -> None:
-    body = {"items": [an_item("2")]}
-    path = f"/v1/orders/{bought}/refunds"
-    calls = [
-        client.call("POST", path, json=body, headers={"Idempotency-Key": key}, is_operator=True) for key in ("a", "b")
-    ]
-    assert sorted(answer.status_code for answer in client.together(calls)) == [202, 422]
-    assert row(engine, "order_lines", sku_id="2").refunding_quantity == 1
-
-
-@pytest.mark.parametrize("turn", range(4))
-def test_who_ships_and_who_refunds_at_the_same_instant_never_have_the_same_unit(
-    engine: Engine, bought: int, turn: int
-) -> None:
-    [payment] = attempts(engine, bought)
-    steps: list[Callable[[], Any]] = [
-        lambda: shipped(engine, bought),
-        lambda: refunded(engine, bought, {"1": 3, "2": 1}),
-        lambda: refunded(engine, bought, {"1": 2}, restock=True),
-        lambda: told(engine, a_trade(payment, refunded_fen=500)),
-    ]
-    at_once(outcome, steps[turn:] + steps[:turn])
-    for refund in rows(engine, "refunds"):
-        if refund.status == "requested":
-            with transaction(engine) as connection:
-                found = refunds.find(connection, refund.id, None)
-            refund_ends(engine, found, "succeeded" if turn % 2 else "failed")
-    assert_sound(engine)
 
 
 def test_what_nothing_was_paid_for_is_not_refunded_alone(engine: Engine) -> None:
