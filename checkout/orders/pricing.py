@@ -65,7 +65,7 @@ class Pricing:
         for order_id, says in self.failed.items():
             sweep.fail_alone(self._connection, order_id, says, parked=True)
         if self._watch.slow:
-            says = f"a call took {self._watch.longest_seconds * 1000:.0f} ms"
+            says = f"slow calls, the longest of {self._watch.longest_seconds * 1000:.0f} ms"
             heartbeats.fault(self._connection, "pricing", says, self._watch.slow)
 
     @property
