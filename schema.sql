@@ -7,7 +7,7 @@ CREATE TYPE order_status AS ENUM
     ('accepted', 'rejected', 'awaiting_payment', 'awaiting_shipment', 'shipped', 'completed', 'closed');
 CREATE TYPE pay_method AS ENUM ('alipay', 'cash');
 CREATE TYPE stock_state AS ENUM ('held', 'returned', 'left');
-CREATE TYPE payment_method AS ENUM ('page', 'wap', 'app', 'qr');
+CREATE TYPE payment_method AS ENUM ('page', 'wap', 'app', 'qr', 'order_code', 'mini');
 CREATE TYPE payment_status AS ENUM ('open', 'paid', 'closed', 'refunded');
 CREATE TYPE payment_evidence AS ENUM ('never_offered', 'closed_at_alipay', 'expired_unborn');
 CREATE TYPE refund_status AS ENUM ('requested', 'unknown', 'succeeded', 'failed');
@@ -24,7 +24,7 @@ CREATE TABLE schema_version (
     finished int NOT NULL DEFAULT 0,
     CHECK (oldest_code <= version)
 );
-INSERT INTO schema_version (version, oldest_code, finished) VALUES (4, 1, 4);
+INSERT INTO schema_version (version, oldest_code, finished) VALUES (5, 1, 5);
 
 -- An amount as a person reads it.
 CREATE FUNCTION yuan(fen bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
@@ -250,9 +250,15 @@ CREATE TABLE payments (
     closed_at timestamptz,
     refund_called_at timestamptz, -- Alipay wants seconds between two refunds of one trade
     out_trade_no text NOT NULL UNIQUE,
-    trade_no text,
+    trade_no text, -- Alipay's; of a mini-program's trade since it was made, else since it was paid
     qr_code text,
+    buyer_open_id text, -- for whom a mini-program's trade is made; by one of the two
+    buyer_id text,
+    installments smallint, -- 花呗分期
     PRIMARY KEY (order_id, n),
+    CONSTRAINT payments_buyer CHECK (method = 'mini' OR num_nonnulls(buyer_open_id, buyer_id) = 0),
+    CONSTRAINT payments_installments CHECK (
+        installments IS NULL OR (installments IN (3, 6, 12) AND method IN ('page', 'wap', 'app'))),
     CHECK (refunded_fen + refunding_fen <= paid_fen),
     CHECK ((offered_at IS NULL) = (payable_until IS NULL) AND (offered_at IS NULL OR method IS NOT NULL)),
     CHECK (NOT kept OR paid_fen = amount_fen),

@@ -12,6 +12,7 @@ from checkout.errors import Invalid
 from checkout.orders import cart
 from checkout.orders.acceptance import Address as StoredAddress
 from checkout.orders.acceptance import Request
+from checkout.payments.offers import Way
 from checkout.payments.refund_lines import Units
 from checkout.stock.catalog import ID, Id
 
@@ -23,6 +24,10 @@ Detail = Annotated[str, Meta(min_length=1, max_length=300, pattern=NO_NUL)]
 _BETWEEN = r"[-+(). #*,/extEXT＋－—（）．＃＊，转分机]*"
 PHONE = rf"^{_BETWEEN}(?:[0-9０-９]{_BETWEEN}){{3,32}}$(?!\n)"
 Phone = Annotated[str, Meta(min_length=3, max_length=32, pattern=PHONE)]
+OPEN_ID = r"^[0-9A-Za-z_-]{1,128}$(?!\n)"
+BUYER_ID = r"^2088[0-9]{12}$(?!\n)"
+OpenId = Annotated[str, Meta(pattern=OPEN_ID)]
+BuyerId = Annotated[str, Meta(pattern=BUYER_ID)]
 Carrier = Annotated[str, Meta(max_length=50, pattern=NO_NUL)]
 TrackingNumber = Annotated[str, Meta(max_length=64, pattern=NO_NUL)]
 Reference = Annotated[str, Meta(max_length=64, pattern=NO_NUL)]
@@ -38,6 +43,8 @@ IN_WORDS = {
     NO_NUL: "a text without the character NUL",
     PHONE: "a phone number: three digits or more, and + - ( ) . # 转 or blanks between them, like 021-12345678转8012",
     money.YUAN: "yuan with two decimals, like 119.80",
+    OPEN_ID: "an OpenID: 1 to 128 letters, digits, dashes and underscores",
+    BUYER_ID: "a user id of Alipay: 16 digits that begin with 2088",
     ID: "an id: 1 to 64 letters, digits, dots, dashes and underscores",
 }
 
@@ -89,7 +96,12 @@ class CartItemRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PaymentRequest(msgspec.Struct, forbid_unknown_fields=True):
-    method: Literal["page", "wap", "app", "qr"]
+    """`mini` needs one of the two ids of its buyer; `installments` (花呗分期) are of page, wap and app."""
+
+    method: Literal["page", "wap", "app", "qr", "order_code", "mini"]
+    buyer_open_id: OpenId | UnsetType = UNSET
+    buyer_id: BuyerId | UnsetType = UNSET
+    installments: Literal[3, 6, 12] | UnsetType = UNSET
 
 
 class RefundRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -153,6 +165,21 @@ def wanted(body: Wanted) -> tuple[tuple[str, int], ...]:
 def summed_items(items: list[Item]) -> tuple[tuple[str, int], ...]:
     """One line for each SKU, sorted. Raises Invalid."""
     return summed([(item.sku_id, item.quantity) for item in items])
+
+
+def way_to_pay(body: PaymentRequest) -> Way:
+    """How the attempt is to be paid. Raises Invalid."""
+    open_id = None if isinstance(body.buyer_open_id, UnsetType) else body.buyer_open_id
+    buyer_id = None if isinstance(body.buyer_id, UnsetType) else body.buyer_id
+    if body.method == "mini" and (open_id is None) == (buyer_id is None):
+        raise Invalid("a mini-program's payment names its buyer: buyer_open_id or buyer_id", "buyer_open_id")
+    if body.method != "mini" and (open_id or buyer_id):
+        raise Invalid("only a mini-program's payment names its buyer", "buyer_open_id" if open_id else "buyer_id")
+    if isinstance(body.installments, UnsetType):
+        return Way(body.method, open_id, buyer_id)
+    if body.method not in ("page", "wap", "app"):
+        raise Invalid("installments are of page, wap and app", "installments")
+    return Way(body.method, installments=body.installments)
 
 
 def refund_request(body: RefundRequest) -> int | Units:

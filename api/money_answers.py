@@ -22,6 +22,8 @@ class PaymentBody(msgspec.Struct):
     pay_url: str | UnsetType = UNSET
     order_string: str | UnsetType = UNSET
     qr_code: str | UnsetType = UNSET
+    trade_no: str | UnsetType = UNSET
+    installments: int | UnsetType = UNSET
 
 
 class AttemptBody(msgspec.Struct):
@@ -33,6 +35,7 @@ class AttemptBody(msgspec.Struct):
     refunded_amount: str
     trade_no: str | None
     kept: bool
+    installments: int | UnsetType = UNSET
 
 
 class PaymentList(msgspec.Struct):
@@ -93,7 +96,9 @@ class QuoteBody(msgspec.Struct):
 def payment_body(offer: Offer) -> PaymentBody:
     payment = offer.payment
     amount, expires = money.yuan(payment.amount_fen), clock.rfc3339(offer.pay_before)
-    return PaymentBody(payment.id, payment.out_trade_no, payment.method, payment.status, amount, expires)
+    body = PaymentBody(payment.id, payment.out_trade_no, payment.method, payment.status, amount, expires)
+    body.installments = payment.installments or UNSET
+    return body
 
 
 def refund_body(refund: refunds.Refund) -> RefundBody:

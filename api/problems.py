@@ -36,6 +36,7 @@ _STATUS = {
     "not_refundable": 409,
     "unavailable": 503,
     "alipay_unknown": 503,
+    "alipay_refuses": 409,
     "unauthorized": 401,
     "forbidden": 403,
     "bad_request": 400,

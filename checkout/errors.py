@@ -44,6 +44,12 @@ class NotPayable(CheckoutError):
     code = "not_payable"
 
 
+class AlipayRefuses(CheckoutError):
+    """Alipay does not make what the buyer would pay with, and says why."""
+
+    code = "alipay_refuses"
+
+
 class NotShippable(CheckoutError):
     """The order is not paid for, or has left already."""
 

@@ -18,7 +18,7 @@ from checkout.db import Engine, sql, transaction
 from checkout.errors import CheckoutError
 from checkout.orders import acceptance, closing, shipping, views
 from checkout.payments import offers, queries, refund_calls, refunds
-from checkout.payments.offers import Asked
+from checkout.payments.offers import Asked, Way
 from checkout.payments.refund_lines import Units
 from checkout.prices.basket import Line
 from checkout.prices.policy import Policy
@@ -70,7 +70,7 @@ PRICED = replace(TERMS, prices=Policy(1000, function=priced))
 def offer(engine: Engine, rng: random.Random) -> None:
     with transaction(engine) as connection:
         found = views.read(connection, some_ids(engine, rng, 3)).values()
-        asked = [Asked(view.id, view.user_id, rng.choice(["page", "wap"])) for view in found]
+        asked = [Asked(view.id, view.user_id, Way(rng.choice(["page", "wap"]))) for view in found]
         offers.make(connection, asked, 1)
 
 
@@ -101,7 +101,7 @@ def reinstate(engine: Engine, rng: random.Random) -> None:
         [accepted] = acceptance.accept(connection, [a_request(user, lines={sku: 1})])
     place_all(engine, [accepted.order_id])
     with transaction(engine) as connection:
-        offers.make(connection, [Asked(accepted.order_id, user, "page")], 1)
+        offers.make(connection, [Asked(accepted.order_id, user, Way("page"))], 1)
     time_passes(engine, accepted.order_id, minutes=31)
     with transaction(engine) as connection:
         closing.expire(connection, 50)

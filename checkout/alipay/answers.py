@@ -50,12 +50,13 @@ METHODS = {
     "alipay.trade.fastpay.refund.query": Members(
         (), ("trade_no", "out_trade_no", "out_request_no", "refund_amount", "refund_status")
     ),
+    "alipay.trade.create": Members(("trade_no", "out_trade_no")),
     "alipay.trade.precreate": Members(("out_trade_no", "qr_code")),
     "alipay.data.dataservice.bill.downloadurl.query": Members((), ("bill_download_url", "bill_file_code")),
 }
 
 
-def fault(method: str, asked: Mapping[str, str], fields: Mapping[str, Any], *, done: bool) -> str | None:
+def fault(method: str, asked: Mapping[str, Any], fields: Mapping[str, Any], *, done: bool) -> str | None:
     """Why the answer is none to what was asked; None: it is. `done`: it says that Alipay did it."""
     for name in ECHOES:
         if name in fields and name in asked and fields[name] != asked[name]:

@@ -21,10 +21,11 @@ CURES = {
     "notify_failed": "mend what the error names; Alipay is asked about the attempt meanwhile",
     "query_failed": "mend what the error names; the attempt is asked about again",
     "answer_differs": "ask Alipay's support: a signed answer spoke of something else; it is asked again",
+    "trade_missing": "look the trade up in Alipay's console: it was made there, and Alipay denies it",
     "notify_for_another": "see CHECKOUT_ALIPAY_APP_ID and CHECKOUT_ALIPAY_SELLER_ID, and who uses this address",
 }
 # These are over when their attempt is final, or their refund has ended, whatever made it so.
-_PASSING = ["notify_failed", "query_failed", "answer_differs", "refund_refused", "bill_unreadable"]
+_PASSING = ["notify_failed", "query_failed", "answer_differs", "trade_missing", "refund_refused", "bill_unreadable"]
 
 
 class Alarm(NamedTuple):

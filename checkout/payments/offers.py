@@ -13,7 +13,8 @@ from checkout.orders import attempts
 from checkout.orders.ledger import Ledger, Order, Payment
 
 # Below these, Alipay takes the minimum instead of our time_expire (opendocs: page from 1m, wap and app from 5m).
-_MINIMUM_SECONDS = {"page": 60, "wap": 300, "app": 300, "qr": 60}
+_MINIMUM_SECONDS = {"page": 60, "wap": 300, "app": 300, "qr": 60, "order_code": 60, "mini": 60}
+CODES = ("qr", "order_code")
 MARGIN_SECONDS = 120
 # Of each method, so that the failures of one do not close another.
 MOST_OF_A_METHOD = 20
@@ -21,12 +22,21 @@ MOST_OF_A_METHOD = 20
 CODE_SECONDS = 2 * 3600 - 300
 
 
+class Way(NamedTuple):
+    """How an attempt is paid; `mini` names its buyer by one of the two ids, `installments` are 3, 6 or 12."""
+
+    method: str
+    buyer_open_id: str | None = None
+    buyer_id: str | None = None
+    installments: int | None = None
+
+
 class Asked(NamedTuple):
-    """A user who wants to pay his order by that method."""
+    """A user who wants to pay his order that way."""
 
     order_id: int
     user_id: int
-    method: str
+    way: Way
 
 
 @dataclass(frozen=True)
@@ -54,27 +64,28 @@ def _answer(ledger: Ledger, asked: Asked, time_scale: float) -> Offer | Checkout
         return NotFound(f"there is no order {asked.order_id}")
     if not order.waits_for_money or order.pay_before is None or order.pay_before <= ledger.now:
         return NotPayable("the order does not wait for payment, or its time is over")
-    live = [payment for payment in order.payments if _is_live(payment, asked.method, ledger.now)]
+    live = [payment for payment in order.payments if _is_live(payment, asked.way, ledger.now)]
     if live:
         return Offer(live[-1], order.pay_before, is_new=False, reference=order.reference)
-    payment = _next(ledger, order, asked.method)
+    payment = _next(ledger, order, asked.way.method)
     if payment is None:
         return NotPayable("the order has had too many attempts")
-    payment.method = asked.method
+    payment.method, payment.buyer_open_id, payment.buyer_id, payment.installments = asked.way
     payment.offered_at = ledger.now
-    payment.payable_until = _payable_until(ledger.now, order.pay_before, asked.method, time_scale)
+    payment.payable_until = _payable_until(ledger.now, order.pay_before, asked.way.method, time_scale)
     attempts.plan(ledger, order, payment, time_scale)
     ledger.touch(order, payment)
     return Offer(payment, order.pay_before, is_new=True, reference=order.reference)
 
 
-def _is_live(payment: Payment, method: str, now: datetime) -> bool:
-    if payment.status != "open" or payment.method != method or payment.offered_at is None:
+def _is_live(payment: Payment, way: Way, now: datetime) -> bool:
+    has_way = (payment.method, payment.buyer_open_id, payment.buyer_id, payment.installments) == way
+    if payment.status != "open" or not has_way or payment.offered_at is None:
         return False
-    # A QR attempt without its code got no answer from Alipay, and an old code is none any more: they stay watched, and
-    # the next request makes another.
+    # An attempt whose code Alipay has not given stays watched, and an old code is none any more: the next request makes
+    # another attempt. A mini-program's trade is made again under its own number, however often.
     is_fresh = now < payment.offered_at + timedelta(seconds=CODE_SECONDS)
-    return method != "qr" or (payment.qr_code is not None and is_fresh)
+    return way.method not in CODES or (payment.qr_code is not None and is_fresh)
 
 
 def _next(ledger: Ledger, order: Order, method: str) -> Payment | None:
@@ -100,8 +111,9 @@ def take_back(connection: Connection, payment: Payment) -> None:
     ledger = Ledger(connection, [payment.order_id])
     order = ledger.orders[payment.order_id]
     own = order.payments[payment.n - 1]
-    if own.status == "open" and own.method == "qr" and own.qr_code is None and order.waits_for_money:
-        own.method = own.offered_at = own.payable_until = None
+    is_given = own.qr_code is not None or own.trade_no is not None
+    if own.status == "open" and own.method in (*CODES, "mini") and not is_given and order.waits_for_money:
+        own.method = own.offered_at = own.payable_until = own.buyer_open_id = own.buyer_id = None
         attempts.plan(ledger, order, own)
         ledger.touch(order, own)
         ledger.save()
@@ -113,3 +125,19 @@ _KEEP_CODE = sql("UPDATE payments SET qr_code = :code WHERE order_id = :order_id
 def keep_qr_code(connection: Connection, payment: Payment, code: str) -> None:
     """Stores what Alipay answered to precreate, so that the same code is answered again."""
     connection.execute(_KEEP_CODE, {"code": code, "order_id": payment.order_id, "n": payment.n})
+
+
+_HOLDER = sql("SELECT 1 FROM payments WHERE trade_no = :trade_no")
+
+
+def keep_trade_no(connection: Connection, payment: Payment, trade_no: str) -> bool:
+    """Stores the trade that Alipay made for a mini-program; False when it is another attempt's."""
+    ledger = Ledger(connection, [payment.order_id])
+    own = ledger.orders[payment.order_id].payments[payment.n - 1]
+    if own.trade_no is None:
+        if connection.execute(_HOLDER, {"trade_no": trade_no}).first():
+            return False
+        own.trade_no = trade_no
+        ledger.touch(ledger.orders[payment.order_id], own)
+        ledger.save()
+    return own.trade_no == trade_no

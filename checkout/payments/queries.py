@@ -127,6 +127,8 @@ def _write(
         payment = order.payments[due.n - 1]
         if isinstance(answer, Refused) and answer.code == "TRADE_NOT_EXIST":
             _learn_that_none_exists(ledger, order, payment, due.claimed_at)
+            if payment.status == "open" and payment.trade_no:
+                _alarm(connection, payment, "trade_missing", f"Alipay has made trade {payment.trade_no}, and denies it")
         elif isinstance(answer, Done) and asked_to_close:
             _learn_that_it_closed(ledger, order, payment)
         elif isinstance(answer, Done):
@@ -181,6 +183,8 @@ def _learn_that_it_closed(ledger: Ledger, order: Order, payment: Payment) -> Non
 
 def _learn_that_none_exists(ledger: Ledger, order: Order, payment: Payment, claimed_at: datetime | None) -> None:
     # The answer was true when Alipay gave it, some time after the claim: the buyer may have paid since.
-    if payment.status == "open" and claimed_at and payment.payable_until and payment.payable_until <= claimed_at:
+    # Of a trade that Alipay has made itself it proves nothing at all.
+    is_unborn = payment.status == "open" and payment.trade_no is None
+    if is_unborn and claimed_at and payment.payable_until and payment.payable_until <= claimed_at:
         attempts.close(ledger, order, payment, "expired_unborn")
         closing.settle(ledger, order)

@@ -82,7 +82,8 @@ def trade_files(gateway: Gateway, head: Head, start: float, end: float) -> Files
     net = received + given
     cells = ["", "", len(paid), len(returned), *map(yuan, (net, net, 0, 0, 0, fees, 0, net + fees))]
     title = "业务汇总列表"
-    summary = [*head.lines("业务汇总", title), _TRADE_SUMMARY_COLUMNS, _row(cells), *head.footer(title)]
+    rows = [_row(cells), _row(["合计", *cells[1:]])]
+    summary = [*head.lines("业务汇总", title), _TRADE_SUMMARY_COLUMNS, *rows, *head.footer(title)]
     return ("业务明细(汇总)", "业务明细"), (_text(summary), _text(lines))
 
 

@@ -37,7 +37,14 @@ def answer(gateway: Gateway, params: Mapping[str, str]) -> dict[str, Any]:
         call = wire.check(gateway, params)
         return {"code": "10000", "msg": wire.MESSAGES["10000"], **_execute(gateway, call)}
     except AlipayError as refusal:
-        return refusal.body
+        return refusal.body | _nothing(params, refusal)
+
+
+def _nothing(params: Mapping[str, str], refusal: AlipayError) -> dict[str, Any]:
+    """A query that finds no trade tells amounts all the same."""
+    if params.get("method") != "alipay.trade.query" or refusal.sub_code != "ACQ.TRADE_NOT_EXIST":
+        return {}
+    return dict.fromkeys(("buyer_pay_amount", "invoice_amount", "point_amount", "receipt_amount"), "0.00")
 
 
 def _execute(gateway: Gateway, call: Call) -> dict[str, Any]:

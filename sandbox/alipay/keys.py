@@ -41,6 +41,11 @@ class Keys:
         return self.directory / "app_private_key.pem"
 
     @property
+    def app_pkcs1_key_file(self) -> Path:
+        """The same key in the form that the official SDKs for Node and Python read."""
+        return self.directory / "app_private_key_pkcs1.pem"
+
+    @property
     def app_public_key_file(self) -> Path:
         return self.directory / "app_public_key.pem"
 
@@ -81,6 +86,9 @@ def ensure(data_dir: Path) -> Keys:
     keys = Keys(data_dir, identity["app_id"], identity["seller_id"])
     _ensure_pair(keys.app_private_key_file, keys.app_public_key_file)
     _ensure_pair(keys.alipay_private_key_file, keys.alipay_public_key_file)
+    if not keys.app_pkcs1_key_file.exists():
+        form = serialization.PrivateFormat.TraditionalOpenSSL
+        _write(keys.app_pkcs1_key_file, _private_pem(load_private(keys.app_private_key_file), form))
     if not all(file.exists() for file in keys.certificate_files):
         _make_certificates(keys)
     return keys
@@ -239,9 +247,10 @@ def _new_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def _private_pem(key: rsa.RSAPrivateKey) -> bytes:
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return key.private_bytes(encoding, form, serialization.NoEncryption())
+def _private_pem(
+    key: rsa.RSAPrivateKey, form: serialization.PrivateFormat = serialization.PrivateFormat.PKCS8
+) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
 
 
 def _public_pem(key: rsa.RSAPublicKey) -> bytes:

@@ -1,37 +1,65 @@
 """The methods that a merchant's server calls, each as a function from a call to the body of its answer."""
 
 import base64
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.alipay import bills, clock, fields, late_buyers, offers, refunds, trades
 from sandbox.alipay.fields import yuan
 from sandbox.alipay.gateway import Gateway
-from sandbox.alipay.model import BUYER_ID, BUYER_LOGON_ID, CLOSED, FINISHED, WAITING, Trade
+from sandbox.alipay.model import BUYER_ID, BUYER_LOGON_ID, BUYER_OPEN_ID, CLOSED, FINISHED, WAITING, Trade
 from sandbox.alipay.wire import BusinessError, Call
 
 Body = dict[str, Any]
 _CANCEL_WITHIN = 86400
+_USER_ID = re.compile("2088[0-9]{12}")
+_OPEN_ID = re.compile("[0-9A-Za-z_-]{1,128}")
 
 
 def precreate(gateway: Gateway, call: Call) -> Body:
     """A QR code that leads to the local cashier; the trade is born when it is scanned."""
-    if gateway.switches.qr_repeat == "refuse" and offers.was_shown(gateway, fields.out_trade_no(call.biz), "qr"):
+    if gateway.switches.qr_repeat == "refuse" and offers.was_shown(gateway, fields.out_trade_no(call.biz)):
         raise BusinessError("ACQ.APPLY_PC_MERCHANT_CODE_ERROR", "申请二维码失败")
     offer = trades.show(gateway, call)
     return {"out_trade_no": offer.out_trade_no, "qr_code": f"{gateway.base_url}/qr/{offer.token}"}
 
 
+def create(gateway: Gateway, call: Call) -> Body:
+    """A trade for a buyer whom the merchant names, as mini-programs need it; it exists at once."""
+    _check_buyer(gateway, call.biz)
+    return _names(trades.create(gateway, call))
+
+
+def _check_buyer(gateway: Gateway, biz: Mapping[str, Any]) -> None:
+    user_id, open_id = fields.text(biz, "buyer_id", 28), fields.text(biz, "buyer_open_id", 128)
+    if not user_id and not open_id:
+        raise fields.invalid("buyer_id和buyer_open_id不能同时为空")
+    if user_id == gateway.signer.seller_id:
+        raise BusinessError("ACQ.BUYER_SELLER_EQUAL", "买卖家不能相同")
+    if (user_id and not _USER_ID.fullmatch(user_id)) or (open_id and not _OPEN_ID.fullmatch(open_id)):
+        raise fields.invalid("买家账号不合法")
+    if biz.get("product_code") == "JSAPI_PAY" and not fields.text(biz, "op_app_id", 32):
+        raise fields.invalid("op_app_id不能为空")
+
+
+def _buyer(gateway: Gateway) -> Body:
+    """Apps of today learn OpenIDs alone."""
+    known = {"open_id": {"buyer_open_id": BUYER_OPEN_ID}, "user_id": {"buyer_user_id": BUYER_ID}}
+    ids: Body = known.get(gateway.switches.buyer_ids, known["open_id"] | known["user_id"])
+    return {"buyer_logon_id": BUYER_LOGON_ID} | ids
+
+
 def query(gateway: Gateway, call: Call) -> Body:
     trade = trades.named(gateway, call.biz)
-    body = _names(trade) | {
-        "buyer_logon_id": BUYER_LOGON_ID,
-        "buyer_user_id": BUYER_ID,
+    body = (_names(trade) | _buyer(gateway)) | {
         "trade_status": trade.status,
         "total_amount": yuan(trade.total_fen),
     }
     paid = yuan(trade.total_fen if trade.paid_at else 0)
     body |= {"buyer_pay_amount": paid, "receipt_amount": paid, "invoice_amount": paid, "point_amount": "0.00"}
+    if trade.installments:
+        body["hb_fq_pay_info"] = {"user_install_num": trade.installments}
     if trade.passback_params:
         body["passback_params"] = trade.passback_params
     if trade.paid_at:
@@ -113,7 +141,7 @@ def refund(gateway: Gateway, call: Call) -> Body:
         rule = gateway.faults.draw("refund_pending", method=call.method, out_trade_no=order)
         pending = refunds.settling_seconds(gateway, rule.seconds) if rule else None
     done, moved = refunds.refund(gateway, trade, amount_fen, out_request_no, reason, pending=pending)
-    body = _names(trade) | {"buyer_logon_id": BUYER_LOGON_ID, "buyer_user_id": BUYER_ID}
+    body = _names(trade) | _buyer(gateway) | {"send_back_fee": "0.00"}
     body |= refunds.answer(trades.read(gateway, trade.trade_no), moved)
     if done.done_at:
         body["gmt_refund_pay"] = clock.written(done.done_at)
@@ -155,6 +183,7 @@ def download_certificate(gateway: Gateway, call: Call) -> Body:
 
 
 METHODS: dict[str, Callable[[Gateway, Call], Body]] = {
+    "alipay.trade.create": create,
     "alipay.trade.precreate": precreate,
     "alipay.trade.query": query,
     "alipay.trade.close": close,

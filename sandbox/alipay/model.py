@@ -11,6 +11,7 @@ SUCCESS: Final = "TRADE_SUCCESS"
 FINISHED: Final = "TRADE_FINISHED"
 CLOSED: Final = "TRADE_CLOSED"
 BUYER_ID = "2088722001357924"
+BUYER_OPEN_ID = "074a1CcTG1LelxKe4xQC0zgNdId0nxi95b5lsNpazWYoCo5"
 BUYER_LOGON_ID = "138****2468"
 
 
@@ -37,6 +38,7 @@ class Trade:
     return_url: str
     charset: str
     certified: int
+    installments: str
 
 
 @dataclass(frozen=True)

@@ -7,23 +7,27 @@ from sandbox.alipay import clock
 from sandbox.alipay.faults import Rule
 from sandbox.alipay.fields import yuan
 from sandbox.alipay.gateway import Gateway
-from sandbox.alipay.model import BUYER_ID, BUYER_LOGON_ID, Refund, Trade
+from sandbox.alipay.model import BUYER_ID, BUYER_LOGON_ID, BUYER_OPEN_ID, Refund, Trade
 
 # Which product announces which status, as the sources of three years tell it.
 _TRIGGERS: dict[str, dict[str, set[str]]] = {
     "2019": {
         "qr": {"TRADE_SUCCESS"},
+        "order_code": {"TRADE_SUCCESS"},
+        "mini": {"TRADE_SUCCESS"},
         "app": {"TRADE_SUCCESS", "TRADE_CLOSED", "TRADE_FINISHED"},
         "wap": {"TRADE_SUCCESS", "TRADE_CLOSED"},
         "page": {"TRADE_SUCCESS"},
     },
     "2021": {
         "qr": {"TRADE_SUCCESS"},
+        "order_code": {"TRADE_SUCCESS"},
+        "mini": {"TRADE_SUCCESS"},
         "app": {"TRADE_SUCCESS", "TRADE_CLOSED", "TRADE_FINISHED"},
         "wap": {"TRADE_SUCCESS", "TRADE_CLOSED", "TRADE_FINISHED"},
         "page": {"TRADE_SUCCESS"},
     },
-    "2026": {product: {"TRADE_SUCCESS"} for product in ("qr", "app", "wap", "page")},
+    "2026": {product: {"TRADE_SUCCESS"} for product in ("qr", "order_code", "mini", "app", "wap", "page")},
 }
 _LATENESS, _REORDER_LIMIT = 5.0, 10.0
 
@@ -100,7 +104,8 @@ def _params(gateway: Gateway, trade: Trade) -> dict[str, str]:
         "passback_params": trade.passback_params,
         "gmt_create": clock.written(trade.created_at),
         "gmt_close": clock.written(trade.closed_at) if trade.closed_at else "",
-        **_payment(trade),
+        "hb_fq_pay_info": _installments(trade),
+        **_payment(gateway, trade),
     }
     return {name: value for name, value in everything.items() if value}
 
@@ -109,8 +114,20 @@ def _charset(gateway: Gateway, trade: Trade) -> str:
     return "GBK" if gateway.switches.notify_charset == "gbk" else trade.charset
 
 
-def _payment(trade: Trade) -> dict[str, str]:
-    buyer = {"buyer_id": BUYER_ID, "buyer_logon_id": BUYER_LOGON_ID}
+def _installments(trade: Trade) -> str:
+    told = {"user_install_num": trade.installments} if trade.installments and trade.paid_at else {}
+    return json.dumps(told, separators=(",", ":")) if told else ""
+
+
+def _buyer(gateway: Gateway) -> dict[str, str]:
+    """Apps of today learn OpenIDs alone."""
+    ids = {"open_id": {"buyer_open_id": BUYER_OPEN_ID}, "user_id": {"buyer_id": BUYER_ID}}
+    known = ids.get(gateway.switches.buyer_ids, ids["open_id"] | ids["user_id"])
+    return {"buyer_logon_id": BUYER_LOGON_ID} | known
+
+
+def _payment(gateway: Gateway, trade: Trade) -> dict[str, str]:
+    buyer = _buyer(gateway)
     if trade.paid_at is None:
         return buyer
     amount = yuan(trade.total_fen)

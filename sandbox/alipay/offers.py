@@ -53,8 +53,20 @@ TERMS = {
         60,
         frozenset({"qr_code_timeout_express", "discountable_amount", "undiscountable_amount"}),
     ),
+    "alipay.trade.create": Terms(
+        "mini",
+        ("JSAPI_PAY", "FACE_TO_FACE_PAYMENT"),
+        "FACE_TO_FACE_PAYMENT",
+        15 * _DAY,
+        60,
+        frozenset({"buyer_id", "buyer_open_id", "buyer_logon_id", "op_app_id", "op_buyer_open_id"}),
+    ),
 }
-_MINIMUM = {terms.product: terms.minimum for terms in TERMS.values()}
+# The order code is another contract than the face-to-face code, under the same method.
+ORDER_CODE = "QR_CODE_OFFLINE"
+_MINIMUM = {terms.product: terms.minimum for terms in TERMS.values()} | {"order_code": 60}
+_CODES: tuple[Product, ...] = ("qr", "order_code")
+_INSTALLMENTS = ("3", "6", "12")
 _RELATIVE_MINIMUM = {"wap": 300.0, "app": 300.0}
 _QR_LIFE = 2 * 3600
 _AHEAD = 15 * _DAY
@@ -80,6 +92,8 @@ class Offer:
     timeout: float
     first_shown_at: float
     shown_at: float
+    installments: str = ""
+    buyer: str = ""  # whom the merchant names when he makes the trade himself
 
 
 def read(gateway: Gateway, call: Call) -> Offer:
@@ -111,14 +125,15 @@ def newest(gateway: Gateway, out_trade_no: str) -> Offer:
     return find(gateway, row["token"] if row else "")
 
 
-def was_shown(gateway: Gateway, out_trade_no: str, product: Product) -> bool:
-    sql = "SELECT 1 FROM offers WHERE out_trade_no = ? AND product = ?"
-    return gateway.store.one(sql, out_trade_no, product) is not None
+def was_shown(gateway: Gateway, out_trade_no: str) -> bool:
+    """Whether a code was given for the order before."""
+    sql = "SELECT 1 FROM offers WHERE out_trade_no = ? AND product IN ('qr', 'order_code')"
+    return gateway.store.one(sql, out_trade_no) is not None
 
 
 def withdraw(gateway: Gateway, out_trade_no: str) -> None:
     """Make the QR codes of an order that nobody has scanned worthless."""
-    gateway.store.run("DELETE FROM offers WHERE out_trade_no = ? AND product = 'qr'", out_trade_no)
+    gateway.store.run("DELETE FROM offers WHERE out_trade_no = ? AND product IN ('qr', 'order_code')", out_trade_no)
 
 
 def door_closes_at(gateway: Gateway, offer: Offer) -> float | None:
@@ -126,7 +141,7 @@ def door_closes_at(gateway: Gateway, offer: Offer) -> float | None:
 
     A relative timeout of wap and app starts with the buyer's confirmation: before that nothing ends the offer.
     """
-    if offer.product == "qr":
+    if offer.product in _CODES:
         timer = offer.shown_at + offer.timeout if gateway.switches.qr_timer == "request" else offer.shown_at + _QR_LIFE
         return min(_deadline(gateway, offer) or timer, offer.shown_at + _QR_LIFE)
     if offer.time_expire is not None:
@@ -141,7 +156,7 @@ def trade_expires_at(gateway: Gateway, offer: Offer, created_at: float) -> float
         return deadline
     if offer.product == "page":
         return _page_start(gateway, offer) + offer.timeout
-    if offer.product == "qr" and gateway.switches.qr_timer == "request":
+    if offer.product in _CODES and gateway.switches.qr_timer == "request":
         return offer.shown_at + offer.timeout
     shortest = gateway.clock.scaled(_RELATIVE_MINIMUM.get(offer.product, 0))
     return created_at + max(offer.timeout, shortest)
@@ -177,10 +192,11 @@ def _check_code(gateway: Gateway, biz: Mapping[str, Any], terms: Terms) -> None:
 
 def _offer(gateway: Gateway, call: Call, terms: Terms) -> Offer:
     biz, params, now = call.biz, call.params, gateway.clock.now()
+    is_order_code = terms.product == "qr" and biz.get("product_code") == ORDER_CODE
     offer = Offer(
         token="",
         out_trade_no=fields.out_trade_no(biz),
-        product=terms.product,
+        product="order_code" if is_order_code else terms.product,
         total_fen=fields.amount_fen(biz, "total_amount"),
         subject=fields.subject(biz),
         body=fields.text(biz, "body", 128),
@@ -194,8 +210,23 @@ def _offer(gateway: Gateway, call: Call, terms: Terms) -> Offer:
         timeout=_timeout(biz, terms, now),
         first_shown_at=now,
         shown_at=now,
+        installments=_installments(biz),
+        buyer=fields.text(biz, "buyer_open_id", 128) or fields.text(biz, "buyer_id", 28)
+        if terms.product == "mini"
+        else "",
     )
     return Offer(**{**asdict(offer), "token": _token(gateway, offer, call)})
+
+
+def _installments(biz: Mapping[str, Any]) -> str:
+    """花呗分期: how many, and which part of the fee the seller bears."""
+    more = biz.get("extend_params") or {}
+    number = more.get("hb_fq_num", "") if isinstance(more, dict) else ""
+    if not number:
+        return ""
+    if number not in _INSTALLMENTS or more.get("hb_fq_seller_percent") not in ("0", "100"):
+        raise fields.invalid("花呗分期参数不合法")
+    return str(number)
 
 
 def _token(gateway: Gateway, offer: Offer, call: Call) -> str:

@@ -154,5 +154,5 @@ def record(gateway: Gateway, row: Row, outcomes: Sequence[str]) -> None:
 def schedule(gateway: Gateway, product: str) -> list[float]:
     """Real seconds between deliveries: 4 m, 10 m, 10 m, 1 h, 2 h, 6 h, 15 h, divided by the time scale;
     for QR payments a few immediate resends come first (00f7nu, 00dn7l)."""
-    immediate = [0.0] * gateway.switches.face_to_face_resends if product == "qr" else []
+    immediate = [0.0] * gateway.switches.face_to_face_resends if product in ("qr", "order_code") else []
     return immediate + [gateway.clock.scaled(wait) for wait in (gateway.switches.first_retry, *_LATER_RETRIES)]

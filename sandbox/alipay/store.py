@@ -13,7 +13,8 @@ CREATE TABLE IF NOT EXISTS offers (
     token TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL, product TEXT NOT NULL, total_fen INTEGER NOT NULL,
     subject TEXT NOT NULL, body TEXT NOT NULL, passback_params TEXT NOT NULL, notify_url TEXT NOT NULL,
     return_url TEXT NOT NULL, quit_url TEXT NOT NULL, charset TEXT NOT NULL, certified INTEGER NOT NULL,
-    time_expire REAL, timeout REAL NOT NULL, first_shown_at REAL NOT NULL, shown_at REAL NOT NULL);
+    time_expire REAL, timeout REAL NOT NULL, first_shown_at REAL NOT NULL, shown_at REAL NOT NULL,
+    installments TEXT NOT NULL DEFAULT '', buyer TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS offers_by_order ON offers (out_trade_no);
 CREATE TABLE IF NOT EXISTS trades (
     trade_no TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL UNIQUE, token TEXT NOT NULL REFERENCES offers,
@@ -53,6 +54,9 @@ class Store:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(_SCHEMA)
+        known = {row["name"] for row in self._connection.execute("PRAGMA table_info(offers)")}
+        for name in {"installments", "buyer"} - known:  # A data directory of before.
+            self._connection.execute(f"ALTER TABLE offers ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
         self._lock = threading.RLock()
         self._depth = 0
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-Product = Literal["page", "wap", "app", "qr"]
+Product = Literal["page", "wap", "app", "qr", "order_code", "mini"]
 Birth = Literal["login", "pay"]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=600)]
 
@@ -13,6 +13,8 @@ class Switches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All durations in seconds. Change with `PUT /admin/switches`; they survive a restart."""
 
     gateway_errors: Literal["unsigned", "signed_error_response"] = "unsigned"
+    bad_signature: Literal["signed_in_envelope", "as_gateway_errors"] = "signed_in_envelope"
+    buyer_ids: Literal["open_id", "user_id", "both"] = "user_id"
     mode: Literal["either", "key", "certificate"] = "either"
     timestamp_tolerance: float | None = None
     wap_product_codes: tuple[str, ...] = ("QUICK_WAP_WAY", "QUICK_WAP_PAY")

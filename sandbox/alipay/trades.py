@@ -12,7 +12,7 @@ from sandbox.alipay.wire import BusinessError, Call
 
 _SELECT = """
 SELECT trades.*, offers.product, offers.total_fen, offers.subject, offers.body, offers.passback_params,
-       offers.notify_url, offers.return_url, offers.charset, offers.certified
+       offers.notify_url, offers.return_url, offers.charset, offers.certified, offers.installments
 FROM trades JOIN offers USING (token)
 """
 
@@ -52,6 +52,8 @@ def check_payable(gateway: Gateway, offer: Offer) -> Trade | None:
         return None
     if (trade.total_fen, trade.subject, trade.product) != (offer.total_fen, offer.subject, offer.product):
         raise BusinessError("ACQ.CONTEXT_INCONSISTENT", "交易信息被篡改")
+    if offers.find(gateway, trade.token).buyer != offer.buyer:
+        raise BusinessError("ACQ.TRADE_BUYER_NOT_MATCH", "交易买家不匹配")
     if trade.status in (SUCCESS, FINISHED):
         raise BusinessError("ACQ.TRADE_HAS_SUCCESS", "交易已被支付")
     if trade.status == CLOSED and not _may_reopen(gateway, offer, trade):
@@ -65,6 +67,12 @@ def show(gateway: Gateway, call: Call) -> Offer:
         offer = offers.read(gateway, call)
         check_payable(gateway, offer)
         return offers.remember(gateway, offer)
+
+
+def create(gateway: Gateway, call: Call) -> Trade:
+    """A merchant makes a trade for a buyer whom he names; the same again is the same trade. Raises BusinessError."""
+    with gateway.store.transaction():
+        return take_up(gateway, show(gateway, call).token)
 
 
 def log_in(gateway: Gateway, token: str) -> Trade | None:

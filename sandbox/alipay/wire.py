@@ -43,6 +43,13 @@ class AlipayError(Exception):
         return {"code": self.code, "msg": MESSAGES[self.code], "sub_code": self.sub_code, "sub_msg": self.sub_msg}
 
 
+class BadSignature(AlipayError):
+    """A known app's request whose signature does not hold: it is told in the method's own envelope, signed."""
+
+    def __init__(self, sub_msg: str) -> None:
+        super().__init__("40002", "isv.invalid-signature", sub_msg)
+
+
 class BusinessError(AlipayError):
     """40004: the request was understood, but the trade's state or the request's values forbid it."""
 
@@ -130,7 +137,7 @@ def _check_signature(gateway: Gateway, params: Mapping[str, str], charset: str) 
     if gateway.signer.verify(text.encode(charset, "replace"), params["sign"]):
         return
     hint = "验签出错，建议检查签名字符串或签名私钥与应用公钥是否匹配，网关生成的验签字符串为："
-    raise AlipayError("40002", "isv.invalid-signature", hint + html.escape(text, quote=False))
+    raise BadSignature(hint + html.escape(text, quote=False))
 
 
 def _read_biz(text: str) -> dict[str, Any]:
@@ -147,7 +154,9 @@ def envelope(gateway: Gateway, params: Mapping[str, str], body: Mapping[str, Any
     """The signed answer and its content type. What is signed is the raw text of the inner object."""
     charset = _CHARSETS.get(params.get("charset", "utf-8").lower(), "utf-8")
     certified = bool(params.get("app_cert_sn"))
-    unreadable = body["code"] in ("40001", "40002")
+    in_envelope = gateway.switches.bad_signature == "signed_in_envelope"
+    is_own = in_envelope and body.get("sub_code") == "isv.invalid-signature"
+    unreadable = body["code"] in ("40001", "40002") and not is_own
     plain = unreadable and gateway.switches.gateway_errors == "unsigned"
     key = params.get("method", "").replace(".", "_") + "_response"
     if not params.get("method") or (unreadable and not plain):

@@ -73,7 +73,7 @@ def test_a_rotated_certificate_can_be_downloaded(start: Callable[[float], LocalA
 def test_keys_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
     made = keys.ensure(tmp_path / "deep" / "er")
     contents = {file: file.read_bytes() for file in made.directory.iterdir()}
-    assert len(contents) == 9
+    assert len(contents) == 10
     assert {stat.S_IMODE(file.stat().st_mode) for file in contents} == {0o600}
     identity = json.loads((made.directory / "identity.json").read_text(encoding="utf-8"))
     assert (identity["app_id"][:4], len(identity["app_id"])) == ("2021", 16)

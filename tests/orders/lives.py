@@ -12,7 +12,7 @@ from checkout.db import Engine, sql, transaction
 from checkout.errors import CheckoutError, NotCancellable, NotPayable, NotShippable, RefundExceedsPaid
 from checkout.orders import closing, shipping
 from checkout.payments import refunds
-from checkout.payments.offers import Asked
+from checkout.payments.offers import Asked, Way
 from checkout.stock import units
 from tests.orders.model import Attempt, Model
 from tests.shared.factories import TERMS, a_sku, a_trade, an_order, offer, place_all, rows, time_passes, told
@@ -96,7 +96,7 @@ class Shop(RuleBasedStateMachine):
     def offer(self, model: Model, method: str) -> None:
         try:
             with transaction(self.engine) as connection:
-                offer(connection, Asked(model.id, self.number, method))
+                offer(connection, Asked(model.id, self.number, Way(method)))
         except NotPayable:
             assert model.status != "awaiting_payment" or model.closing
             return

@@ -14,7 +14,7 @@ from checkout.orders import attempts as looks
 from checkout.orders import closing
 from checkout.orders.ledger import Payment
 from checkout.payments import queries
-from checkout.payments.offers import Asked
+from checkout.payments.offers import Asked, Way
 from checkout.payments.queries import Due
 from tests.shared.answers import Answers
 from tests.shared.databases import on_each_version
@@ -109,7 +109,7 @@ def test_a_closing_order_takes_no_new_attempt(engine: Engine) -> None:
     time_passes(engine, attempt.order_id, minutes=31)
     for _ in range(2):
         with pytest.raises(NotPayable), transaction(engine) as connection:
-            offer(connection, Asked(attempt.order_id, 1, "wap"))
+            offer(connection, Asked(attempt.order_id, 1, Way("wap")))
         expire(engine)
 
 

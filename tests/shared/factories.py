@@ -17,7 +17,7 @@ from checkout.orders.ledger import Ledger, Payment
 from checkout.orders.placement import Placed
 from checkout.orders.shipping import Label
 from checkout.payments import offers, refunds, trades
-from checkout.payments.offers import Asked, Offer
+from checkout.payments.offers import Asked, Offer, Way
 from checkout.payments.refund_lines import Units
 from checkout.payments.refunds import Refund
 from checkout.payments.trades import Applied, Rules
@@ -27,6 +27,7 @@ from checkout.stock.catalog import Item
 
 TERMS = Terms(pay_window_seconds=1800, max_open_orders=20, prices=Policy(freight_fen=1000))
 RULES = Rules(reinstate=True)
+OPEN_ID = "074a1CcTG1LelxKe4xQC0zgNdId0nxi95b5lsNpazWYoCo5"
 ADDRESS = Address(recipient="李雷", phone="13800000000", region="上海市 徐汇区", detail="某路 1 号")
 
 _numbers = itertools.count(1)
@@ -101,11 +102,16 @@ def placed(engine: Engine, *, terms: Terms = TERMS, **request: Any) -> int:
     return order_id
 
 
-def an_attempt(engine: Engine, order_id: int, method: str = "page", *, time_scale: float = 1) -> Payment:
+def an_attempt(engine: Engine, order_id: int, method: str = "page", *, time_scale: float = 1, **way: Any) -> Payment:
     """An attempt in the buyer's hands."""
     with transaction(engine) as connection:
         user_id = connection.execute(sql("SELECT user_id FROM orders WHERE id = :id"), {"id": order_id}).scalar_one()
-        return offer(connection, Asked(order_id, user_id, method), time_scale).payment
+        return offer(connection, Asked(order_id, user_id, a_way(method, **way)), time_scale).payment
+
+
+def a_way(method: str = "page", **way: Any) -> Way:
+    """How it is paid; a mini-program has a buyer."""
+    return Way(method, **({"buyer_open_id": OPEN_ID} if method == "mini" and not way else {}) | way)
 
 
 def offer(connection: Connection, asked: Asked, time_scale: float = 1) -> Offer:

@@ -88,7 +88,8 @@ PROOFS = (
                 WHEN 'paid' THEN paid_at IS NOT NULL AND paid_fen = amount_fen AND refunded_fen < paid_fen
                 WHEN 'refunded' THEN paid_at IS NOT NULL AND paid_fen = amount_fen AND refunded_fen = paid_fen
             END, false)
-            OR (paid_at IS NOT NULL) <> (trade_no IS NOT NULL) OR kept AND paid_at IS NULL
+            OR (paid_at IS NOT NULL) <> (trade_no IS NOT NULL)
+                AND NOT (method = 'mini' AND paid_at IS NULL) OR kept AND paid_at IS NULL
             OR offered_at < created_at - interval '1 minute' OR paid_at < created_at - interval '1 minute')
         """,
     ),

@@ -31,6 +31,9 @@ class Payment:
     closed_at: datetime | None = None
     trade_no: str | None = None
     qr_code: str | None = None
+    buyer_open_id: str | None = None
+    buyer_id: str | None = None
+    installments: int | None = None
     created_at: datetime | None = None
 
     @property
@@ -148,6 +151,9 @@ PAYMENT = Columns(
     closed_at="timestamptz",
     trade_no="text",
     qr_code="text",
+    buyer_open_id="text",
+    buyer_id="text",
+    installments="smallint",
     created_at="timestamptz",
 )
 NEW_PAYMENT = PAYMENT.but("created_at")
