@@ -35,10 +35,12 @@ class Resource:
         self.gateway = gateway
 
     def offer(self, body: dict[str, Any]) -> Offer:
-        """The offer that `pay_url`, `order_string`, `qr_code` or `out_trade_no` names."""
+        """The offer that `pay_url`, `order_string`, `qr_code`, `trade_no` (for my.tradePay) or `out_trade_no` names."""
         for name in ("pay_url", "order_string", "qr_code"):
             if isinstance(body.get(name), str):
                 return cashier.open_address(self.gateway, body[name])
+        if isinstance(body.get("trade_no"), str):
+            return offers.find(self.gateway, self.trade(body).token)
         return offers.newest(self.gateway, str(body.get("out_trade_no", "")))
 
     def trade(self, body: dict[str, Any]) -> Trade:
@@ -195,6 +197,7 @@ def show_trade(trade: Trade) -> dict[str, Any]:
         "trade_no": trade.trade_no,
         "out_trade_no": trade.out_trade_no,
         "product": trade.product,
+        "installments": trade.installments,
         "trade_status": trade.status,
         "subject": trade.subject,
         "total_amount": yuan(trade.total_fen),

@@ -21,6 +21,12 @@ def later(scene: Scene) -> None:
     assert (attempt.status, attempt.due_at is not None) == ("open", True)
 
 
+def missing(scene: Scene) -> None:
+    """Alipay denies a trade that it has made: nothing changes, it is asked again, and a person looks."""
+    later(scene)
+    assert f"trade_missing {scene.attempt.out_trade_no}" in scene.shop.stuck()
+
+
 def same(scene: Scene) -> None:
     """Nothing changes."""
     assert scene.now == scene.before
@@ -162,5 +168,5 @@ NEVER: dict[str, Callable[[Scene], None]] = {
 }
 HAPPENS: dict[str, Callable[[Scene], None]] = {
     check.__name__: check
-    for check in (later, same, kept, ends, expires, returns, reinstated, goes_back, listed, refunded, taken_in)
+    for check in (later, missing, same, kept, ends, expires, returns, reinstated, goes_back, listed, refunded, taken_in)
 }

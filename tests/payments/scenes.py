@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from checkout.alipay.client import Refused
 from checkout.db import transaction
 from checkout.orders import shipping
 from checkout.orders.ledger import Payment
 from tests.payments.shop import Seen, Shop
+from tests.shared.answers import Answers
 from tests.shared.factories import an_order, placed, time_passes
 
 # When it is played, `pay_before` lies 30 minutes after the order and `payable_until` 32.
@@ -46,7 +48,11 @@ def _overdue(shop: Shop) -> Payment:
 
 
 def _closing(shop: Shop) -> Payment:
-    payment = _overdue(shop)
+    return _closes(shop, shop.offered())
+
+
+def _closes(shop: Shop, payment: Payment) -> Payment:
+    time_passes(shop.engine, payment.order_id, minutes=31)
     shop.scan()
     return payment
 
@@ -87,8 +93,8 @@ def _expired(shop: Shop) -> Payment:
     return payment
 
 
-def _cancelled_held(shop: Shop) -> Payment:
-    payment = shop.offered()
+def _cancelled_held(shop: Shop, method: str = "wap") -> Payment:
+    payment = shop.offered(method)
     shop.cancel(payment.order_id)
     return payment
 
@@ -113,6 +119,12 @@ _STATES: dict[str, Callable[[Shop], Payment | int]] = {
     "in_time": lambda shop: shop.offered(),
     "overdue": _overdue,
     "closing": _closing,
+    "code": lambda shop: shop.offered("order_code"),
+    "code_closing": lambda shop: _closes(shop, shop.offered("order_code")),
+    "mini": lambda shop: shop.offered("mini"),
+    "mini_closing": lambda shop: _closes(shop, shop.offered("mini")),
+    "mini_unheard": lambda shop: _closes(shop, shop.unmade()),
+    "mini_cancelled": lambda shop: _cancelled_held(shop, "mini"),
     "paid": lambda shop: shop.paid(),
     "paid_by_other": _paid_by_other,
     "cash": lambda shop: placed(shop.engine, pay_method="cash"),
@@ -126,11 +138,19 @@ _STATES: dict[str, Callable[[Shop], Payment | int]] = {
 }
 
 # States whose attempt somebody asks about; of the others only a notify can tell anything.
-OPEN = ("in_time", "overdue", "closing", "paid_by_other", "cancelled_held", "refunded_held")
+OPEN = (
+    *("in_time", "overdue", "closing", "paid_by_other", "cancelled_held", "refunded_held", "code", "code_closing"),
+    *("mini", "mini_closing", "mini_unheard", "mini_cancelled"),
+)
+# Alipay has told the number of the trade that it made, so it cannot but know it.
+MADE = ("mini", "mini_closing", "mini_cancelled")
+_NO_TRADE = ("no_trade_yet", "no_trade")
 
 
 def happens_at_alipay(shop: Shop, payment: Payment, word: str) -> None:
     """Brings Alipay's trade to where it has something of that kind to say; what stands there already stays."""
+    if payment.method == "mini" and shop.row(payment).trade_no is None and word not in _NO_TRADE:
+        shop.made_unheard(payment)
     if word == "no_trade":
         time_passes(shop.engine, payment.order_id, minutes=33)
     elif word == "waits":
@@ -161,7 +181,9 @@ FAULTS = {
 def alipay_says(shop: Shop, payment: Payment, state: str, word: str) -> None:
     """The word reaches us: as the answer to our question where we ask, else as a notify."""
     happens_at_alipay(shop, payment, word)
-    if state not in OPEN:
+    if state in MADE and word in _NO_TRADE:
+        shop.ask(payment, Answers(Refused("TRADE_NOT_EXIST", "交易不存在")))
+    elif state not in OPEN:
         shop.hear(payment, NOTIFIES[word])
     elif word == "forged":
         shop.ask(payment, shop.deaf())

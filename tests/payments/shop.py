@@ -5,18 +5,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import urllib3
 
 from checkout import db
-from checkout.alipay.client import Alipay
+from checkout.alipay.client import Alipay, Done
 from checkout.audit import invariants, stuck
 from checkout.db import Engine, sql, transaction
 from checkout.orders import closing
 from checkout.orders.ledger import Payment
-from checkout.payments import notifies, queries, refund_calls, refunds
+from checkout.payments import notifies, offers, queries, refund_calls, refunds
 from checkout.payments.trades import Rules
 from checkout.resources import Resources
 from checkout.settings import Settings
@@ -94,6 +95,14 @@ class Shop:
         """An attempt in the buyer's hands."""
         return self._give(factories.an_attempt(self.engine, order_id or self.order(), method))
 
+    def unmade(self) -> Payment:
+        """An attempt of a mini-program whose trade Alipay has not been heard to make."""
+        return factories.an_attempt(self.engine, self.order(), "mini")
+
+    def made_unheard(self, payment: Payment) -> None:
+        """Alipay has made the trade of a mini-program all the same, while its order could be paid."""
+        assert isinstance(self.alipay.create(payment, datetime.now(UTC) + timedelta(minutes=30)), Done)
+
     def paid(self, **request: Any) -> Payment:
         """An attempt whose money is kept."""
         payment = self.offered(order_id=self.order(**request))
@@ -106,15 +115,30 @@ class Shop:
 
     def ways_in(self, payment: Payment) -> dict[str, str]:
         """What the buyer was given when the attempt was made: moving our rows into the past does not move it."""
-        if payment.method == "qr":
+        if payment.method in ("qr", "order_code"):
             return {"qr_code": self.row(payment).qr_code}
+        if payment.method == "mini":
+            return {"out_trade_no": payment.out_trade_no}
         return {"order_string" if payment.method == "app" else "pay_url": self._given[payment.out_trade_no]}
 
     def _give(self, payment: Payment) -> Payment:
         pay_before = factories.order(self.engine, payment.order_id).pay_before
+        if payment.method in ("qr", "order_code", "mini"):
+            self._ask_alipay(payment, pay_before)
+            return payment
         sign = self.alipay.order_string if payment.method == "app" else self.alipay.pay_url
         self._given[payment.out_trade_no] = sign(payment, pay_before)
         return payment
+
+    def _ask_alipay(self, payment: Payment, pay_before: datetime) -> None:
+        is_mini = payment.method == "mini"
+        answer = (self.alipay.create if is_mini else self.alipay.precreate)(payment, pay_before)
+        assert isinstance(answer, Done), answer
+        with transaction(self.engine) as connection:
+            if is_mini:
+                assert offers.keep_trade_no(connection, payment, answer.fields["trade_no"])
+            else:
+                offers.keep_qr_code(connection, payment, answer.fields["qr_code"])
 
     def log_in(self, payment: Payment) -> None:
         """The trade is born."""

@@ -9,6 +9,11 @@ rejected        no_attempt   no_attempt no_attempt no_attempt no_attempt no_atte
 in_time         later        too_early  later      kept       kept       ends       refunded   later      later      later
 overdue         later        ends       later      kept       kept       ends       refunded   later      later      later
 closing         later        expires    expires    kept       kept       expires    refunded   later      later      later
+code            later        too_early  later      kept       kept       ends       refunded   later      later      later
+code_closing    later        expires    expires    kept       kept       expires    refunded   later      later      later
+mini            missing      too_early  later      kept       kept       ends       refunded   later      later      later
+mini_closing    missing      missing    expires    kept       kept       expires    refunded   later      later      later
+mini_unheard    later        expires    expires    kept       kept       expires    refunded   later      later      later
 paid            not_asked    not_asked  not_asked  same       same       excluded   refunded   not_asked  not_asked  refused
 paid_by_other   later        ends       ends       goes_back  listed     ends       taken_in   later      later      later
 cash            no_attempt   no_attempt no_attempt no_attempt no_attempt no_attempt no_attempt no_attempt no_attempt no_attempt
@@ -16,6 +21,7 @@ shipped         not_asked    not_asked  not_asked  same       same       exclude
 completed       not_asked    not_asked  not_asked  same       same       excluded   refunded   not_asked  not_asked  refused
 expired         not_asked    not_asked  not_asked  reinstated reinstated same       taken_in   not_asked  not_asked  refused
 cancelled_held  later        returns    returns    goes_back  listed     returns    taken_in   later      later      later
+mini_cancelled  missing      missing    returns    goes_back  listed     returns    taken_in   later      later      later
 cancelled       not_asked    not_asked  not_asked  goes_back  listed     same       taken_in   not_asked  not_asked  refused
 refunded_held   later        returns    returns    goes_back  listed     returns    taken_in   later      later      later
 refunded        not_asked    not_asked  not_asked  same       excluded   excluded   same       not_asked  not_asked  refused
@@ -24,6 +30,8 @@ refunded        not_asked    not_asked  not_asked  same       excluded   exclude
 CLOSE = """
                 done    no_trade  paid_before  closed_before  unknown_done  unknown_not_done  limited  forged
 closing         expires excluded  kept         expires        expires       expires           expires  expires
+code_closing    expires excluded  kept         expires        expires       expires           expires  expires
+mini_closing    expires excluded  kept         expires        expires       expires           expires  expires
 paid_by_other   ends    excluded  goes_back    ends           ends          ends              ends     ends
 cancelled_held  returns excluded  goes_back    returns        returns       returns           returns  returns
 refunded_held   returns excluded  goes_back    returns        returns       returns           returns  returns
