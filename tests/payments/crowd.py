@@ -14,11 +14,11 @@ from typing import Any
 
 from tests.payments.shop import Shop
 from tests.shared.client import an_order_body
-from tests.shared.factories import time_passes
+from tests.shared.factories import OPEN_ID, time_passes
 
 SKUS = 12
-METHODS = ("page", "wap", "app", "qr")
-GIVEN = ("pay_url", "order_string", "qr_code")
+METHODS = ("page", "wap", "app", "qr", "order_code", "mini")
+GIVEN = ("pay_url", "order_string", "qr_code", "trade_no")
 Way = dict[str, str]
 Act = Callable[[], None]
 
@@ -69,7 +69,11 @@ class Buyer:
     def ask_to_pay(self, method: str | None = None) -> Way | None:
         """What the shop gives to pay with; None: too late, or no code to be had."""
         for _ in range(4):
-            body = {"method": method or self.dice.choice(METHODS)}
+            body: dict[str, Any] = {"method": method or self.dice.choice(METHODS)}
+            if body["method"] == "mini":
+                body["buyer_open_id"] = OPEN_ID
+            elif body["method"] in ("page", "wap", "app") and self.dice.random() < 0.2:
+                body["installments"] = self.dice.choice((3, 6, 12))
             answer = self.shop.call("POST", f"{self.path}/payments", body, user=self.user)
             if answer.status == 201:
                 return {name: value for name, value in answer.json().items() if name in GIVEN}
