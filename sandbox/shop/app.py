@@ -50,7 +50,8 @@ class Session:
         fee, free_from = (money.yuan(fen) for fen in (self._config.freight_fen, self._config.free_freight_from_fen))
         freight = {"fee": fee, "free_from": free_from}
         api = self._config.public_url
-        resp.media = {"api": api, "buyer": buyer, "buyers": BUYERS, "token": token, "freight": freight}
+        known = {"api": api, "buyer": buyer, "buyers": BUYERS, "token": token, "freight": freight}
+        resp.media = known | {"pay_methods": self._config.pay_methods}
 
 
 def create_app(config: Settings) -> WsgiApp:

@@ -56,6 +56,7 @@ def test_a_demo_buyer_gets_a_token_that_is_no_operators(shop: falcon.testing.Tes
     caller = asyncio.run(Tokens(config).caller(request))
     assert (caller.user_id, caller.is_operator) == (1002, False)
     assert session["api"] == "http://127.0.0.1:8000"
+    assert session["pay_methods"] == ["alipay", "cash"]
 
 
 @pytest.mark.parametrize("buyer", ["1", "1001 ", "operator"])

@@ -26,6 +26,8 @@ export async function signIn(buyer = localStorage.getItem("buyer")) {
 
 export const currentBuyer = () => session.buyer;
 /** What delivery costs, in yuan: `fee`, or nothing for goods of `free_from` or more; "0.00" there means never. */
+/** Whether the shop takes that way to pay: "alipay" or "cash". */
+export const takes = (payMethod) => session.pay_methods.includes(payMethod);
 export const freight = () => session.freight;
 export const address = (path) => session.api + path;
 

@@ -10,6 +10,7 @@ const CANCELLABLE = ["accepted", "awaiting_payment"];
 
 let stream = null;
 let ticking = 0;
+let chosen = "0";
 
 export async function showOrder(main, orderId) {
   main.className = "order";
@@ -89,19 +90,32 @@ function stepView(step) {
 }
 
 function actions(order, draw) {
-  const pay = button("去支付宝付款", "Pay with Alipay", () => busy(pay, () => openCashier(order)), "primary");
+  const parts = installments();
+  const pay = button("去支付宝付款", "Pay with Alipay", () => busy(pay, () => openCashier(order, Number(parts.value))), "primary");
   const cancel = button("取消订单", "Cancel", () => busy(cancel, () => step(order, "cancel", draw)), "quiet");
   const complete = button("确认收货", "I have the goods", () => busy(complete, () => step(order, "complete", draw)), "primary");
   const isOpen = CANCELLABLE.includes(order.status) || (order.status === "awaiting_shipment" && order.pay_method === "cash");
   return h("div", { className: "actions" },
+    order.status === "awaiting_payment" ? parts : null,
     order.status === "awaiting_payment" ? pay : null,
     order.status === "shipped" ? complete : null,
     isOpen ? cancel : null);
 }
 
-async function openCashier(order) {
+/** At once, or 花呗分期; what was chosen stays chosen when the order is drawn anew. */
+function installments() {
+  const choices = [[0, "一次付清 at once"], ...[3, 6, 12].map((number) => [number, `花呗分 ${number} 期 installments`])];
+  const select = h("select", { onchange: () => { chosen = select.value; }, "aria-label": "分期 Installments" },
+    choices.map(([number, text]) => h("option", { value: String(number) }, text)));
+  select.value = chosen;
+  return select;
+}
+
+/** A phone's browser gets the cashier for phones. */
+async function openCashier(order, parts) {
   const method = matchMedia("(max-width: 640px)").matches ? "wap" : "page";
-  const payment = await call("POST", `/v1/orders/${order.id}/payments`, { method });
+  const way = parts ? { method, installments: parts } : { method };
+  const payment = await call("POST", `/v1/orders/${order.id}/payments`, way);
   location.assign(payment.pay_url);
 }
 
@@ -116,11 +130,14 @@ function goods(order) {
       h("small", {}, line.unit_price ? `${yuan(line.unit_price)} × ${line.quantity}` : `× ${line.quantity}`),
       short.has(line.sku_id) ? h("small", { className: "short" }, `仅剩 ${short.get(line.sku_id).available} 件 left`) : null),
     h("span", {}, line.amount ? yuan(line.amount) : "")));
+  const discount = Number(order.discount ?? 0) > 0
+    ? h("p", { className: "line" }, words("优惠", "Discount"), h("span", {}, `-${yuan(order.discount)}`)) : null;
   const totals = order.total_amount ? [
+    discount,
     h("p", { className: "line" }, words("运费", "Freight"), h("span", {}, yuan(order.freight))),
     h("p", { className: "line total" }, words("应付合计", "Total"), h("strong", {}, yuan(order.total_amount))),
   ] : [];
-  return [h("ul", { className: "lines" }, lines), ...totals];
+  return [h("ul", { className: "lines" }, lines), ...totals.filter(Boolean)];
 }
 
 function facts(order) {
@@ -128,6 +145,7 @@ function facts(order) {
   const rows = [
     ["收货", "Delivery", `${recipient} ${phone} · ${region} ${detail}`],
     ["付款方式", "Method", order.pay_method === "cash" ? "货到付款 cash on delivery" : "支付宝 Alipay"],
+    ...order.shipments.map((parcel) => ["包裹", "Parcel", `${parcel.carrier} ${parcel.tracking_number} · ${clock(parcel.shipped_at)}`]),
     order.pay_before && ["付款期限", "Pay before", clock(order.pay_before)],
     order.payment?.trade_no && ["支付宝交易号", "Trade", order.payment.trade_no],
     order.payment && Number(order.payment.refunded_amount) > 0 && ["已退款", "Refunded", yuan(order.payment.refunded_amount)],

@@ -1,6 +1,6 @@
 // The shop: catalogue, cart, and the buyer's own orders.
 
-import { call, freight } from "./api.js";
+import { call, freight, takes } from "./api.js";
 import { Cart } from "./cart.js";
 import { busy, button, h, say, words, yuan } from "./dom.js";
 import { orderFromCart } from "./placing.js";
@@ -61,7 +61,7 @@ function cartView(cart, known) {
     h("p", { className: "line" }, words("商品", "Goods"), h("span", {}, yuan(total.goods))),
     h("p", { className: "line" }, words("运费", "Freight"), h("span", {}, yuan(total.freight))),
     h("p", { className: "line total" }, words("应付合计", "Total"), h("strong", {}, yuan(total.all))),
-    h("div", { className: "actions" }, order, cash),
+    h("div", { className: "actions" }, takes("alipay") ? order : null, takes("cash") ? cash : null),
   ];
 }
 
