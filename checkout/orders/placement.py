@@ -163,7 +163,7 @@ def _place(connection: Connection, claimed: Sequence[Claimed], terms: Terms) -> 
     prices = Pricing(connection, claimed, terms.prices)
     placed = _decide(connection, [order for order in claimed if prices.may_be_placed(order)], terms, prices)
     prices.settle()
-    return replace(placed, count=len(claimed) - len(prices.late), first=claimed[0].id, has_more=prices.may_go_on)
+    return replace(placed, count=len(claimed) - len(prices.late), first=claimed[0].id, has_more=prices.has_more)
 
 
 def _decide(connection: Connection, claimed: Sequence[Claimed], terms: Terms, prices: Pricing | None) -> Placed:

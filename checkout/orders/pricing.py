@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from checkout.audit import heartbeats
 from checkout.db import Connection, array, sql
+from checkout.errors import CheckoutError
 from checkout.orders import sweep
 from checkout.orders.allocation import Claimed
 from checkout.prices.basket import Basket, Line, Totals
@@ -22,7 +23,7 @@ from checkout.stock.units import Sku
 
 # A batch's orders wait while its prices are asked for.
 MOST_SECONDS = 0.2
-# After a call that took so long the worker's own time limit may be near: the rest is for its next turn.
+# PostgreSQL ends a session that is idle in a transaction for twice as long: what was claimed may be lost by then.
 HANG_SECONDS = 5.0
 
 # What waits is locked in one order, since of a batch some leave and others may be parked.
@@ -30,6 +31,16 @@ _BUYERS = sql("""
     SELECT o.id, o.region, o.metadata FROM arrivals a JOIN orders o ON o.id = a.order_id
     WHERE a.order_id = ANY(CAST(:ids AS bigint[])) ORDER BY a.order_id FOR NO KEY UPDATE OF a
 """)
+
+
+class Hung(CheckoutError):
+    """The function took so long for one order that nothing of its batch is done; whatever it said is not heard."""
+
+    code = "pricing_hung"
+
+    def __init__(self, order_id: int, seconds: float) -> None:
+        super().__init__(f"the pricing function took {seconds:.0f} s")
+        self.order_id = order_id
 
 
 class Buyer(NamedTuple):
@@ -40,7 +51,7 @@ class Buyer(NamedTuple):
 
 
 class Pricing:
-    """The prices of one batch: `totals` by order, `failed` with the reason, and those that are `late`."""
+    """The prices of one batch: `totals` by order, `failed` with the reason, and those that are `late`. Raises Hung."""
 
     def __init__(self, connection: Connection, claimed: Sequence[Claimed], policy: Policy) -> None:
         self._connection = connection
@@ -69,9 +80,9 @@ class Pricing:
             heartbeats.fault(self._connection, "pricing", says, self._watch.slow)
 
     @property
-    def may_go_on(self) -> bool:
-        """Whether somebody is late, and the same turn may take him."""
-        return bool(self.late) and self._watch.longest_seconds < HANG_SECONDS
+    def has_more(self) -> bool:
+        """Whether somebody waits for the next batch."""
+        return bool(self.late)
 
     def may_be_placed(self, order: Claimed) -> bool:
         return order.id not in self.failed and order.id not in self.late
@@ -90,6 +101,8 @@ class Pricing:
             self.totals[order.id] = self._watch.timed(lambda: self._policy.totals(basket))
         except PricingFailed as failed:
             self.failed[order.id] = str(failed)
+        if self._watch.last_seconds > HANG_SECONDS:
+            raise Hung(order.id, self._watch.last_seconds)
 
 
 def lines_of(wanted: Sequence[tuple[str, int]], skus: Mapping[str, Sku]) -> list[Line]:

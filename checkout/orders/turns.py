@@ -19,6 +19,7 @@ from checkout.db import Connection, Engine, sql, transaction
 from checkout.orders import placement, sweep
 from checkout.orders.allocation import Terms
 from checkout.orders.placement import MOST_ORDERS, NOTHING, Overdue, Placed
+from checkout.orders.pricing import Hung
 
 log = get_logger(__name__)
 
@@ -46,6 +47,9 @@ def run(engine: Engine, order_ids: Sequence[int], terms: Terms) -> Iterator[Plac
             log.warning("batch_isolated", error=type(error).__name__)
             yield from isolate(engine, first, terms)
             return
+        except Hung as hung:  # The worker's own time limit may be near: the others are for the next turn.
+            _park(engine, hung)
+            return
         if placed.count:
             _fronts[engine] = max(0, placed.first - FRONT_DEPTH)
             yield placed
@@ -71,12 +75,22 @@ def run_alone(engine: Engine, order_id: int, terms: Terms) -> Placed:
             return NOTHING
     try:
         return _try_again(engine, lambda connection: placement.place_alone(connection, order_id, terms))
+    except Hung as hung:
+        _park(engine, hung)
+        return NOTHING
     except BaseException as error:
         if not isinstance(error, FAULTS) or _is_passing(error):
             sweep.take_back_alone(engine, order_id)
             raise
         _note(engine, order_id, error)
         return NOTHING
+
+
+def _park(engine: Engine, hung: Hung) -> None:
+    """In a transaction of its own: the one in which it hung may be gone with its session."""
+    with transaction(engine) as connection:
+        sweep.fail_alone(connection, hung.order_id, str(hung), parked=True)
+    log.error("order_not_placed", order_id=hung.order_id, parked=True, why=str(hung))
 
 
 def _note(engine: Engine, order_id: int, error: Exception) -> None:

@@ -88,6 +88,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.slow = 0
+        self.last_seconds = 0.0
         self.longest_seconds = 0.0
         self.spent_seconds = 0.0
 
@@ -97,7 +98,7 @@ class Watch:
         try:
             return call()
         finally:
-            took = time.monotonic() - began
-            self.spent_seconds += took
-            self.longest_seconds = max(self.longest_seconds, took)
-            self.slow += took > SLOW_SECONDS
+            self.last_seconds = time.monotonic() - began
+            self.spent_seconds += self.last_seconds
+            self.longest_seconds = max(self.longest_seconds, self.last_seconds)
+            self.slow += self.last_seconds > SLOW_SECONDS

@@ -20,9 +20,10 @@ from sandbox.alipay.keys import Keys
 from tests.gateway.merchant import new_order
 from tests.gateway.process import LocalAlipay
 
+pytestmark = pytest.mark.timeout(3 * 120)
 HERE = Path(__file__).parent / "sdks"
 PYTHON_SDK, NODE_SDK = "alipay-sdk-python==3.7.1411", "alipay-sdk@4.14.0"
-INSTALL_SECONDS = 240
+INSTALL_SECONDS = 120
 OPEN_ID = "074a1CcTG1LelxKe4xQC0zgNdId0nxi95b5lsNpazWYoCo5"
 Run = Callable[[dict[str, Any]], subprocess.CompletedProcess[str]]
 

@@ -183,12 +183,27 @@ def test_what_a_batch_has_no_time_for_waits_for_the_next_one(engine: Engine, mon
 
 
 def test_after_a_hang_the_rest_is_for_the_next_turn(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker's own time limit may be near."""
+    """The worker's own time limit may be near, and PostgreSQL may have ended the session."""
     a_sku(engine, stock=9)
     ids = many_orders(engine, 3)
-    monkeypatch.setattr(pricing, "MOST_SECONDS", 0.0)
+    with monkeypatch.context() as patience:
+        patience.setattr(pricing, "HANG_SECONDS", 0.0)
+        assert place_all(engine, ids, terms(half)) == []
+    place_all(engine, ids[1:], terms(half))
+    assert [order(engine, order_id).status for order_id in ids] == ["accepted", "awaiting_payment", "awaiting_payment"]
+    with transaction(engine) as connection:
+        [matter] = stuck.find(connection)
+    assert (matter.order_id, matter.kind) == (ids[0], "order_parked")
+    assert "the pricing function took 0 s" in matter.detail
+    assert_sound(engine)
+
+
+def test_one_that_hangs_alone_is_parked_too(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_sku(engine)
+    order_id = an_order(engine)
     monkeypatch.setattr(pricing, "HANG_SECONDS", 0.0)
-    assert [batch.count for batch in place_all(engine, ids, terms(half))] == [1]
+    assert turns.run_alone(engine, order_id, terms(half)).count == 0
+    assert rows(engine, "arrivals")[0].parked
 
 
 def test_slow_calls_are_counted(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
