@@ -64,7 +64,7 @@ def test_a_hang_is_ended_and_parks_its_own_order(environment: dict[str, str], en
             eventually(lambda: placed(engine, ids), "the others are placed")
     [matter] = parked()
     assert (matter.order_id, order(engine, hung).status) == (hung, "accepted")
-    assert f"the pricing function took {LIMIT_SECONDS} s" in matter.detail
+    assert "the pricing function took " in matter.detail
 
 
 def placed(engine: Engine, ids: Sequence[int]) -> bool:
