@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -227,8 +226,11 @@ def fails(*_: Any) -> Answer:
     raise ValueError("no")
 
 
+go_on = threading.Event()
+
+
 def hangs(*_: Any) -> Answer:
-    time.sleep(0.3)
+    assert go_on.wait(60)
     return [0], None
 
 
@@ -255,6 +257,7 @@ def test_a_quote_equals_its_order_and_a_function_that_fails_is_no_price(
     monkeypatch.setattr("api.runtime.PRICING_SECONDS", 0.01)
     with serving(told) as client:
         assert problem(client.post("/v1/quotes", json=items)) == (503, "unavailable")
+        go_on.set()
 
 
 @pytest.mark.parametrize("name", ["nowhere.module:price", "examples.prices:nothing", "examples.prices", ":", "os:name"])
