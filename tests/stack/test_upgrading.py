@@ -8,9 +8,9 @@ from __future__ import annotations
 import io
 import random
 import subprocess
-import tarfile
 import threading
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -45,11 +45,11 @@ SECRET = "x" * 40
 @pytest.fixture
 def code_before(tmp_path: Path) -> Path:
     """The files of that commit."""
-    archived = subprocess.run(["git", "archive", BEFORE], cwd=ROOT, capture_output=True, check=False)
+    archived = subprocess.run(["git", "archive", "--format=zip", BEFORE], cwd=ROOT, capture_output=True, check=False)
     if archived.returncode:
         pytest.skip(f"this copy has no history back to {BEFORE[:7]}")
-    with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as archive:
-        archive.extractall(tmp_path / "before", filter="data")
+    with zipfile.ZipFile(io.BytesIO(archived.stdout)) as archive:
+        archive.extractall(tmp_path / "before")
     return tmp_path / "before"
 
 
