@@ -63,6 +63,7 @@ _BY_INDEX = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "enable_material": "off",  # Of tables that were analysed while they were empty it would keep all for each row.
     "random_page_cost": "1.1",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",  # One plan fits all values, so none is made twice.

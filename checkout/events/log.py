@@ -55,9 +55,11 @@ class Logged(NamedTuple):
 # An INSERT alone would draw the event's id before it gets its transaction id; the condition is always true.
 _APPEND = command("""
     INSERT INTO events (topic, subject, sequence, data)
-    SELECT topic, subject, sequence, data::json
-    FROM unnest(CAST(:topics AS text[]), CAST(:subjects AS text[]), CAST(:sequences AS int[]), CAST(:data AS text[]))
-        WITH ORDINALITY AS e (topic, subject, sequence, data, place)
+    SELECT topic, subject, sequence, data
+    FROM ROWS FROM (
+        unnest(CAST(:topics AS text[]), CAST(:subjects AS text[]), CAST(:sequences AS int[])),
+        json_array_elements(CAST(:data AS json))
+    ) WITH ORDINALITY AS e (topic, subject, sequence, data, place)
     WHERE pg_current_xact_id() IS NOT NULL
     ORDER BY place
 """)
@@ -72,7 +74,7 @@ def append(connection: Connection, events: Sequence[Event]) -> None:
                 "topics": array(event.topic for event in events),
                 "subjects": array(event.subject for event in events),
                 "sequences": array(event.sequence for event in events),
-                "data": array(msgspec.json.encode(event.data).decode() for event in events),
+                "data": msgspec.json.encode([event.data for event in events]).decode(),
             },
         )
 

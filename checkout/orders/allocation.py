@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -85,12 +86,23 @@ class Known(NamedTuple):
     priced: Mapping[int, Totals]
 
 
+class Special(NamedTuple):
+    """What few lines have: a discount, and the limit under which their units count."""
+
+    discount_fen: int = 0
+    epoch: int = 0
+
+
+PLAIN = Special()
+
+
 @dataclass
 class Batch:
-    """What the walk decided, as rows to write."""
+    """What the walk decided, as rows to write; `special` are the lines with a discount, or under a limit."""
 
     placed: list[tuple[Claimed, Totals]] = field(default_factory=list)
-    lines: list[tuple[int, str, str, str, int, int, int, int]] = field(default_factory=list)
+    lines: list[tuple[int, str, str, str, int, int]] = field(default_factory=list)
+    special: dict[tuple[int, str], Special] = field(default_factory=dict)
     rejected: list[tuple[Claimed, Refusal]] = field(default_factory=list)
     movement: Movement = field(default_factory=Movement)
     purchases: Counter[limits.Key] = field(default_factory=Counter)
@@ -120,13 +132,22 @@ def walk(claimed: Sequence[Claimed], known: Known, held: dict[int, int], terms: 
 
 
 def _take(batch: Batch, order: Claimed, totals: Totals, known: Known) -> None:
-    for place, (sku_id, quantity) in enumerate(order.wanted):
-        sku = known.skus[sku_id]
-        known.left[sku_id] -= quantity
+    skus, left = known.skus, known.left
+    for sku_id, quantity in zip(order.sku_ids, order.quantities, strict=True):
+        sku = skus[sku_id]
+        left[sku_id] -= quantity
         batch.movement.add(sku_id, sku.spu_id, quantity)
-        discount_fen = totals.discounts[place] if totals.discounts else 0
-        epoch = sku.counted_epoch if known.limited else 0
-        batch.lines.append((order.id, sku_id, sku.spu_id, sku.title, quantity, sku.price_fen, discount_fen, epoch))
+        batch.lines.append((order.id, sku_id, sku.spu_id, sku.title, quantity, sku.price_fen))
+    if totals.discounts or known.limited:
+        _take_specially(batch, order, totals, known)
+
+
+def _take_specially(batch: Batch, order: Claimed, totals: Totals, known: Known) -> None:
+    discounts = totals.discounts or itertools.repeat(0)
+    for (sku_id, quantity), discount_fen in zip(order.wanted, discounts, strict=False):
+        epoch = known.skus[sku_id].counted_epoch
+        if discount_fen or epoch:
+            batch.special[order.id, sku_id] = Special(discount_fen, epoch)
         if epoch:
             known.bought[order.user_id, sku_id, epoch] += quantity
             batch.purchases[order.user_id, sku_id, epoch] += quantity
@@ -135,9 +156,9 @@ def _take(batch: Batch, order: Claimed, totals: Totals, known: Known) -> None:
 def judge(order: Claimed, known: Known, terms: Terms) -> Refusal | Totals:
     """Why the order cannot be placed, or what it costs."""
     wanted, skus = order.wanted, known.skus
-    if refusal := _hidden(wanted, skus) or _beyond(order, known):
+    if refusal := _hidden(wanted, skus) or (known.limited and _beyond(order, known)):
         return refusal
-    totals = known.priced.get(order.id) or terms.prices.plain(sum(skus[id_].price_fen * n for id_, n in wanted))
+    totals = known.priced.get(order.id) or terms.prices.plain(sum([skus[id_].price_fen * n for id_, n in wanted]))
     if totals.total_fen > money.LARGEST_FEN:
         return Refusal("total_too_large")
     if order.expected_total_fen not in (None, totals.total_fen):
@@ -146,16 +167,17 @@ def judge(order: Claimed, known: Known, terms: Terms) -> Refusal | Totals:
 
 
 def _hidden(wanted: Sequence[tuple[str, int]], skus: Mapping[str, Sku]) -> Refusal | None:
-    if missing := [line for line in wanted if line[0] not in skus]:
-        return Refusal("unknown_sku", _shortages(missing, {}))
-    if hidden := [line for line in wanted if not skus[line[0]].on_sale]:
-        return Refusal("not_on_sale", _shortages(hidden, {}))
+    for sku_id, _ in wanted:  # Nearly always there is none to name.
+        if sku_id not in skus or not skus[sku_id].on_sale:
+            missing = [line for line in wanted if line[0] not in skus]
+            hidden = [line for line in wanted if line[0] in skus and not skus[line[0]].on_sale]
+            return Refusal("unknown_sku" if missing else "not_on_sale", _shortages(missing or hidden, {}))
     return None
 
 
 def _beyond(order: Claimed, known: Known) -> Refusal | None:
     """The refusal of what its user may not buy so much of."""
-    limited = [line for line in order.wanted if line[0] in known.limited] if known.limited else []
+    limited = [line for line in order.wanted if line[0] in known.limited]
     most = {sku_id: limits.left(known.bought, order.user_id, known.limited[sku_id]) for sku_id, _ in limited}
     lines = [line for line in limited if most[line[0]] < line[1]]
     return Refusal("limit_exceeded", _shortages(lines, most)) if lines else None
@@ -163,8 +185,10 @@ def _beyond(order: Claimed, known: Known) -> Refusal | None:
 
 def short(wanted: Sequence[tuple[str, int]], left: Mapping[str, int]) -> Refusal | None:
     """The refusal of an order of more than is left."""
-    lines = [line for line in wanted if left[line[0]] < line[1]]
-    return Refusal("out_of_stock", _shortages(lines, left)) if lines else None
+    for sku_id, quantity in wanted:  # Nearly always there is enough.
+        if left[sku_id] < quantity:
+            return Refusal("out_of_stock", _shortages([line for line in wanted if left[line[0]] < line[1]], left))
+    return None
 
 
 def at_the_door(wanted: Sequence[tuple[str, int]], skus: Mapping[str, Sku]) -> Refusal | None:

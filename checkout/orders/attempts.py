@@ -8,7 +8,7 @@ index on `due_at`.
 
 from __future__ import annotations
 
-import secrets
+import os
 from datetime import datetime, timedelta
 
 from checkout.orders.ledger import Ledger, Order, Payment
@@ -21,7 +21,7 @@ CLOSING_LADDER_SECONDS = (5, 10, 20, 40, 60)
 def number(order_id: int, n: int, now: datetime) -> str:
     """`out_trade_no`: sortable by time, with random bits, since the merchant account may have seen other databases."""
     day = now.year * 10_000 + now.month * 100 + now.day  # A tenth of strftime, once for each order placed.
-    return f"{day}{order_id:012d}N{n}R{secrets.token_hex(5).upper()}"
+    return f"{day}{order_id:012d}N{n}R{os.urandom(5).hex().upper()}"
 
 
 def plan(

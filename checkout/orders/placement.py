@@ -21,7 +21,7 @@ from checkout.errors import CheckoutError
 from checkout.events import log as event_log
 from checkout.events.log import Event
 from checkout.orders import allocation, attempts, sweep
-from checkout.orders.allocation import Batch, Claimed, Known, Refusal, Terms
+from checkout.orders.allocation import PLAIN, Batch, Claimed, Known, Refusal, Terms
 from checkout.orders.pricing import Pricing
 from checkout.prices.basket import Totals
 from checkout.stock import limits, units
@@ -113,17 +113,21 @@ _REJECT = command(f"""
         total_fen = c.goods_fen - c.discount_fen + c.freight_fen
     FROM {_REJECTED.rows} WHERE id = order_id
 """)  # noqa: S608 - as above
-_LINE = Columns(
+_SPECIAL = {"discount_fen": "bigint", "limit_epoch": "smallint"}
+_SPECIAL_LINE = Columns(
     order_id="bigint",
     sku_id="text",
     spu_id="text",
     title="text",
     quantity="int",
     unit_price_fen="bigint",
-    discount_fen="bigint",
-    limit_epoch="smallint",
+    **_SPECIAL,
 )
+_LINE = _SPECIAL_LINE.but(*_SPECIAL)
 _ADD_LINES = command(f"INSERT INTO order_lines ({_LINE.names}) SELECT * FROM {_LINE.rows}")  # noqa: S608 - as above
+_ADD_SPECIAL_LINES = command(f"""
+    INSERT INTO order_lines ({_SPECIAL_LINE.names}) SELECT * FROM {_SPECIAL_LINE.rows}
+""")  # noqa: S608 - as above
 _PAYMENT = Columns(order_id="bigint", out_trade_no="text", amount_fen="bigint")
 _ADD_PAYMENTS = command(f"""
     INSERT INTO payments ({_PAYMENT.names}, n, due_at)
@@ -222,7 +226,7 @@ def _write_placed(connection: Connection, batch: Batch, held: dict[int, int], te
         for (order, totals), events in zip(batch.placed, told, strict=True)
     ]
     connection.execute(_PLACE, _PLACED.values(rows) | window)
-    connection.execute(_ADD_LINES, _LINE.values(batch.lines))
+    _write_lines(connection, batch)
     if opened:
         connection.execute(_ADD_PAYMENTS, _PAYMENT.values(opened) | window)
     connection.execute(_HOLD, {"ids": array(held), "held": array(held.values())})
@@ -231,6 +235,15 @@ def _write_placed(connection: Connection, batch: Batch, held: dict[int, int], te
         owners = array(order.user_id for order in carts)
         connection.execute(_ADD_CLEARINGS, {"ids": array(order.id for order in carts), "user_ids": owners})
     return list(itertools.chain.from_iterable(told))
+
+
+def _write_lines(connection: Connection, batch: Batch) -> None:
+    special = batch.special
+    if special:
+        rows = [(*line, *special.get(line[:2], PLAIN)) for line in batch.lines]
+        connection.execute(_ADD_SPECIAL_LINES, _SPECIAL_LINE.values(rows))
+    else:
+        connection.execute(_ADD_LINES, _LINE.values(batch.lines))
 
 
 def _write_rejected(connection: Connection, batch: Batch) -> list[Event]:
@@ -253,19 +266,23 @@ def _as_json(shortages: list[dict[str, Any]] | None) -> str | None:
 def _lines(batch: Batch) -> Lines:
     """What a warehouse needs of each order, so that it asks for nothing."""
     found: Lines = defaultdict(list)
-    for order_id, sku_id, spu_id, _, quantity, price_fen, discount_fen, _ in batch.lines:
-        amount = money.yuan(price_fen * quantity - discount_fen)
-        found[order_id].append({"sku_id": sku_id, "spu_id": spu_id, "quantity": quantity, "amount": amount})
+    special, yuan = batch.special, money.yuan
+    for order_id, sku_id, spu_id, _, quantity, price_fen in batch.lines:
+        amount_fen = price_fen * quantity
+        if special:
+            amount_fen -= special.get((order_id, sku_id), PLAIN).discount_fen
+        line = {"sku_id": sku_id, "spu_id": spu_id, "quantity": quantity, "amount": yuan(amount_fen)}
+        found[order_id].append(line)
     return found
 
 
 def _events(order: Claimed, total_fen: int, bought: Lines, number: str | None) -> list[Event]:
     """That it was placed and, with a number, that its first attempt waits for the buyer."""
-    subject, who = str(order.id), allocation.who(order.id, order)
+    subject, who, total = str(order.id), allocation.who(order.id, order), money.yuan(total_fen)
     status = "awaiting_payment" if order.pay_method == "alipay" else "awaiting_shipment"
-    body = {"status": status, "pay_method": order.pay_method, "total_amount": money.yuan(total_fen)}
-    placed = Event("order.placed", subject, order.version + 1, who | body | {"lines": bought[order.id]})
+    body = {**who, "status": status, "pay_method": order.pay_method, "total_amount": total, "lines": bought[order.id]}
+    placed = Event("order.placed", subject, order.version + 1, body)
     if number is None:
         return [placed]
-    body = {"payment_id": f"{order.id}-1", "out_trade_no": number, "status": "open", "amount": money.yuan(total_fen)}
-    return [placed, Event("payment.created", subject, order.version + 2, who | body)]
+    body = {**who, "payment_id": f"{subject}-1", "out_trade_no": number, "status": "open", "amount": total}
+    return [placed, Event("payment.created", subject, order.version + 2, body)]
