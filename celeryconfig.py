@@ -14,7 +14,7 @@ broker_url, broker_use_ssl = _for_kombu(_current.broker_url)
 
 # Queues that never wait for each other; a typo must not make another that nobody reads. The type is said, because a
 # virtual host may have another one by default, and quorum queues refuse the prefetch that Celery asks for.
-QUEUES = ("orders", "refunds", "alipay", "default")
+QUEUES = ("orders", "refunds", "alipay", "webhooks", "default")
 task_queues = [Queue(name, routing_key=name, queue_arguments={"x-queue-type": "classic"}) for name in QUEUES]
 task_default_queue = "default"
 task_create_missing_queues = False
@@ -25,9 +25,11 @@ task_routes = {
     "query_payments": {"queue": "alipay"},  # Asking Alipay is all waiting.
     "send_refunds": {"queue": "refunds"},  # What is owed waits behind no question.
     "reconcile": {"queue": "alipay"},
+    "deliver_webhooks": {"queue": "webhooks"},  # Their receivers are strangers, who may take their time.
 }
 imports = [
     *("tasks.place", "tasks.pay", "tasks.events", "tasks.maintenance", "tasks.reconcile", "tasks.rounds"),
+    *("tasks.webhooks", "tasks.erase"),
 ]
 
 task_serializer = "json"  # JSON only: whoever reaches the broker must not reach the interpreter.
@@ -45,7 +47,7 @@ broker_connection_retry = True  # A worker outlives its broker,
 broker_connection_retry_on_startup = True  # may start before it,
 broker_connection_max_retries = None  # and never gives up.
 broker_channel_error_retry = True  # "LOADING" and "READONLY" pass.
-broker_pool_limit = 12  # Threads of the widest worker, and two for its consumer.
+broker_pool_limit = 20  # Threads of the widest worker, and two for its consumer.
 broker_pool_acquire_timeout = 2.0  # Nobody waits for a connection without end.
 task_publish_retry = False  # A doorbell that cannot ring is the sweep's affair.
 broker_heartbeat = 10  # RabbitMQ notices dead peers; Redis has its own check.
@@ -90,6 +92,9 @@ beat_schedule = {
         }
         for queue in QUEUES
     },
+    "send what webhooks wait for": {"task": "scan_webhooks", "schedule": 1.0, "options": {"expires": 1}},
+    "see who falls behind": {"task": "watch_webhooks", "schedule": 600.0, "options": {"expires": 600}},
+    "erase what is due": {"task": "erase_orders", "schedule": 10.0, "options": {"expires": 10}},
     "keep a relay running": {"task": "relay_events", "schedule": 0.5, "options": {"expires": 1}},
     # From 09:30 Beijing time the day before is due; then, and after a bill that was late, a tick finds it.
     "compare with Alipay's bill": {"task": "reconcile", "schedule": 600.0, "options": {"expires": 600}},

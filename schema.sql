@@ -24,7 +24,7 @@ CREATE TABLE schema_version (
     finished int NOT NULL DEFAULT 0,
     CHECK (oldest_code <= version)
 );
-INSERT INTO schema_version (version, oldest_code, finished) VALUES (5, 1, 5);
+INSERT INTO schema_version (version, oldest_code, finished) VALUES (6, 1, 6);
 
 -- An amount as a person reads it.
 CREATE FUNCTION yuan(fen bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
@@ -114,12 +114,16 @@ CREATE TABLE orders (
     reference text NOT NULL DEFAULT '', -- the shop's own number for it
     metadata jsonb, -- the shop's own words for it: text by name
     discount_fen bigint NOT NULL DEFAULT 0 CHECK (discount_fen >= 0), -- the sum of its lines'
+    erased_at timestamptz, -- nobody knows any more for whom it was
     CHECK (cardinality(sku_ids) BETWEEN 1 AND 100 AND cardinality(sku_ids) = cardinality(quantities)),
     -- A placed order has totals and knows where its stock is; a rejected one may carry the totals that would hold.
     CHECK ((placed_at IS NULL) = (stock IS NULL)),
     CHECK (placed_at IS NULL OR total_fen IS NOT NULL),
     CONSTRAINT orders_total CHECK (total_fen = goods_fen - discount_fen + freight_fen),
     CHECK ((pay_before IS NOT NULL) = (placed_at IS NOT NULL AND pay_method = 'alipay')),
+    -- What was erased stays so: nothing of it is written again.
+    CONSTRAINT orders_erased CHECK (erased_at IS NULL
+        OR (recipient = '' AND phone = '' AND detail = '' AND remark = '' AND metadata IS NULL)),
     -- The status and its times agree. What is shipped may hold units whose money is on its way back.
     CONSTRAINT orders_status CHECK (CASE status
         WHEN 'accepted' THEN placed_at IS NULL AND closed_at IS NULL AND reason IS NULL
@@ -334,10 +338,28 @@ CREATE TABLE notifies (
     applied_at timestamptz,
     outcome text,
     params jsonb NOT NULL,
+    blanked_at timestamptz, -- what names the buyer was taken out, and with it what its signature was made over
     CHECK ((applied_at IS NULL) = (outcome IS NULL))
 );
 -- Alipay never sends again after `success`, so what is not applied yet must be found again.
 CREATE INDEX notifies_pending ON notifies (id) WHERE applied_at IS NULL;
+
+-- What Alipay told of one attempt, for an order's timeline and for its erasure.
+CREATE INDEX notifies_of_payment ON notifies (out_trade_no);
+
+-- What Alipay answered when it was asked about an attempt or a refund. The same answer again is counted, so that a
+-- row is a change of what it says; other answers than the first fifty of an attempt are counted in one.
+CREATE TABLE alipay_answers (
+    order_id bigint NOT NULL,
+    n smallint NOT NULL,
+    call text NOT NULL, -- query, close, refund, refund_query
+    request_no text NOT NULL DEFAULT '', -- of a refund
+    said text NOT NULL, -- a sentence, without personal data
+    times int NOT NULL DEFAULT 1,
+    first_at timestamptz NOT NULL DEFAULT now(),
+    last_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (order_id, n, call, request_no, said)
+);
 
 -- What only a person can settle; raised once per kind and subject, which is a payment's or a refund's number.
 CREATE TABLE alarms (
@@ -401,6 +423,90 @@ CREATE TABLE relay (
 INSERT INTO relay DEFAULT VALUES;
 
 
+-- Webhooks ------------------------------------------------------------------------------------------------
+
+-- Who hears of events by HTTP. Each has a place of its own in the log: up to `reached` every event was delivered, does
+-- not concern it, or stands behind one of its subject that was set aside.
+CREATE TABLE webhook_endpoints (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    url text NOT NULL,
+    topics text[] NOT NULL CHECK (cardinality(topics) > 0), -- patterns, as queues bind with them
+    secret text NOT NULL,
+    former_secret text, -- signs as well until then
+    former_until timestamptz,
+    private boolean NOT NULL DEFAULT false, -- may lie on this machine or in a private network, without TLS
+    created_at timestamptz NOT NULL DEFAULT now(),
+    reached bigint NOT NULL,
+    failures smallint NOT NULL DEFAULT 0, -- how often in a row nobody answered there at all
+    next_try_at timestamptz, -- then: not before
+    gone boolean NOT NULL DEFAULT false, -- it answered 410: nothing is sent until a person says so
+    last_at timestamptz,
+    last_answer text,
+    holder uuid, -- who is delivering, until its lease ends
+    leased_until timestamptz NOT NULL DEFAULT '-infinity',
+    CHECK ((former_secret IS NULL) = (former_until IS NULL))
+);
+
+-- Subjects whose next event was not taken: they go on by themselves, and others pass them. `event_id` is that event;
+-- what is behind it is read from the log.
+CREATE TABLE webhook_subjects (
+    endpoint_id bigint NOT NULL REFERENCES webhook_endpoints ON DELETE CASCADE,
+    of_stock boolean NOT NULL, -- an order and a SKU may share an id
+    subject text NOT NULL,
+    event_id bigint NOT NULL,
+    event_at timestamptz NOT NULL,
+    tries smallint NOT NULL DEFAULT 1,
+    next_try_at timestamptz NOT NULL,
+    answer text NOT NULL,
+    PRIMARY KEY (endpoint_id, of_stock, subject)
+);
+CREATE INDEX webhook_subjects_due ON webhook_subjects (endpoint_id, next_try_at);
+
+-- Every try, kept as long as the log.
+CREATE TABLE webhook_deliveries (
+    at timestamptz NOT NULL DEFAULT now(),
+    endpoint_id bigint NOT NULL,
+    event_id bigint NOT NULL,
+    topic text NOT NULL,
+    subject text NOT NULL,
+    taken boolean NOT NULL,
+    answer text NOT NULL
+) PARTITION BY RANGE (at);
+CREATE INDEX webhook_deliveries_of_subject ON webhook_deliveries (subject);
+CREATE INDEX webhook_deliveries_newest ON webhook_deliveries (endpoint_id, at);
+
+
+-- Erasure ------------------------------------------------------------------------------------------------
+
+-- Users who wish that nobody knows them any more; it holds for orders to come, too.
+CREATE TABLE erasures (
+    user_id bigint PRIMARY KEY,
+    wished_at timestamptz NOT NULL DEFAULT now(),
+    walked bigint NOT NULL DEFAULT 0 -- his orders up to this id were erased, or stand in erasures_due
+);
+
+-- Orders that are to be erased, at their end and not before.
+CREATE TABLE erasures_due (
+    order_id bigint PRIMARY KEY,
+    due_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX erasures_due_first ON erasures_due (due_at);
+
+-- How far the orders were looked through for the age at which they are erased.
+CREATE TABLE retention (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    walked bigint NOT NULL DEFAULT 0
+);
+INSERT INTO retention DEFAULT VALUES;
+
+-- Rows of stored bills in which a buyer is still named.
+CREATE TABLE bill_erasures (
+    day date NOT NULL,
+    out_trade_no text NOT NULL,
+    PRIMARY KEY (day, out_trade_no)
+);
+
+
 -- Reconciliation -----------------------------------------------------------------------------------------
 
 -- Alipay's bill of a Beijing day.
@@ -458,6 +564,7 @@ CREATE INDEX discrepancies_open ON discrepancies (found_at) WHERE resolved_at IS
 -- The default partitions catch what comes when nobody made tomorrow's; they are normally empty.
 CREATE TABLE order_keys_other PARTITION OF order_keys DEFAULT;
 CREATE TABLE events_other PARTITION OF events DEFAULT;
+CREATE TABLE webhook_deliveries_other PARTITION OF webhook_deliveries DEFAULT;
 
 -- An event's place in its subject is unique. The partition's day is no part of that, so each has its own index;
 -- an order and a SKU may share an id, hence the third column.
@@ -483,6 +590,13 @@ BEGIN
             EXECUTE format('CREATE TABLE %I PARTITION OF events FOR VALUES FROM (%L) TO (%L)',
                 'events_' || suffix, coming::timestamp AT TIME ZONE 'UTC', (coming + 1)::timestamp AT TIME ZONE 'UTC');
             EXECUTE format('CREATE UNIQUE INDEX ON %I (subject, sequence, (topic LIKE ''stock.%%''))', 'events_' || suffix);
+        END IF;
+        IF to_regclass('webhook_deliveries_' || suffix) IS NULL
+            AND NOT EXISTS (SELECT FROM webhook_deliveries_other WHERE (at AT TIME ZONE 'UTC')::date = coming)
+        THEN
+            EXECUTE format('CREATE TABLE %I PARTITION OF webhook_deliveries FOR VALUES FROM (%L) TO (%L)',
+                'webhook_deliveries_' || suffix,
+                coming::timestamp AT TIME ZONE 'UTC', (coming + 1)::timestamp AT TIME ZONE 'UTC');
         END IF;
     END LOOP;
 END $$;

@@ -67,6 +67,7 @@ class OrderBody(msgspec.Struct):
     accepted_at: str
     shipments: list[ShipmentBody]
     events_url: str
+    user_id: str | UnsetType = UNSET  # for operators, who see everybody's
     reason: str | UnsetType = UNSET
     goods_amount: str | UnsetType = UNSET
     discount: str | UnsetType = UNSET

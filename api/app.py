@@ -53,7 +53,11 @@ def create_app(config: Settings) -> falcon.asgi.App[Any, Any]:
     app = falcon.asgi.App(middleware=middleware)
     app.req_options.strip_url_path_trailing_slash = False
     for path in dict.fromkeys(route.path for route in TABLE):
-        app.add_route(path, _resource(runtime, [route for route in TABLE if route.path == path]))
+        # What is resolved may have slashes in its name.
+        app.add_route(
+            path.replace("{subject}/resolve", "{subject:path}"),
+            _resource(runtime, [route for route in TABLE if route.path == path]),
+        )
     app.add_error_handler(Exception, problems.on_any_error)
     app.add_error_handler(falcon.HTTPError, problems.on_http_error)
     app.add_error_handler(SQLAlchemyError, problems.on_database_error)

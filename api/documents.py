@@ -27,8 +27,21 @@ _QUERY: dict[str, dict[str, Any]] = {
     "status": {"type": "string"},
     "cursor": {"type": "string"},
     "token": {"type": "string"},
+    **{name: {"type": "string", "maxLength": 128} for name in ("reference", "out_trade_no", "trade_no", "kind")},
+    "user_id": {"type": "string", "pattern": "^[0-9]{1,19}$"},
+    "from": {"type": "string", "format": "date-time"},
+    "to": {"type": "string", "format": "date-time"},
+    "page": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
 }
-_IDS = {"order_id": "order", "refund_id": "refund", "sku_id": "SKU", "n": "parcel"}
+_IDS = {
+    "order_id": "order",
+    "refund_id": "refund",
+    "sku_id": "SKU",
+    "n": "parcel",
+    "webhook_id": "webhook",
+    "kind": "kind of matter",
+    "subject": "subject of the matter, percent-encoded",
+}
 
 
 def routes(table: Sequence[Route]) -> tuple[Route, ...]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from typing import get_args
 
 import msgspec
 from falcon.asgi import Request, Response, SSEvent
 
-from api import answers, bodies, reading
+from api import answers, bodies, operators, reading, streams
 from api.answers import OrderBody, OrderPage
 from api.auth import Caller
 from api.limits import check_rate
-from api.problems import Unauthorized
+from api.problems import Forbidden, Unauthorized
 from api.runtime import Runtime
 from checkout import clock
 from checkout.errors import EmptyCart, Invalid, KeyReused, NotFound
@@ -68,7 +67,7 @@ async def _answer_accepted(api: Runtime, resp: Response, request: acceptance.Req
         reading.answer(resp, _body(api, view), 202)
         return
     resp.set_header("ETag", '"1"')
-    url = _fresh_url(api, accepted.order_id)
+    url = api.streams.url(accepted.order_id)
     at = clock.rfc3339(accepted.accepted_at)
     reading.answer(resp, answers.accepted_body(accepted.order_id, request, at, url), 202)
 
@@ -125,7 +124,7 @@ async def follow(api: Runtime, req: Request, resp: Response, order_id: str) -> N
     resp.set_header("X-Accel-Buffering", "no")  # Or nginx would hold the events back.
     # A stream does not renew its own token: whoever got hold of one address would read names and phones for good.
     given = req.get_param("token")
-    resp.sse = _stream(api, number, known, _events_url(number, given) if given else _fresh_url(api, number))
+    resp.sse = _stream(api, number, known, streams.url(number, given) if given else api.streams.url(number))
 
 
 async def _stream_owner(api: Runtime, req: Request, order_id: int) -> int | None:
@@ -154,16 +153,18 @@ def _event(view: View, url: str) -> SSEvent:
     return SSEvent(data=msgspec.json.encode(answers.order_body(view, url)), event_id=str(view.version), retry=1000)
 
 
-async def list_own(api: Runtime, req: Request, resp: Response) -> None:
-    """The caller's orders, newest first."""
+async def page(api: Runtime, req: Request, resp: Response) -> None:
+    """The caller's orders, newest first; an operator finds everybody's, by what he knows of them."""
     caller = await api.tokens.caller(req)
-    status = req.get_param("status") or ""
-    if status and status not in get_args(bodies.Status):
-        raise Invalid("no such status", "status")
+    if caller.is_operator:
+        return await operators.search(api, req, resp)
+    if asked := [name for name in operators.FILTERS if req.get_param(name) is not None]:
+        raise Forbidden(f"the scope operator is needed to look for {asked[0]}")
+    status = operators.status(req)
     before, limit = reading.cursor(req, "cursor", views.NEWEST_OF_ALL), reading.limit(req)
     page = await api.transact(lambda c: views.page(c, caller.user_id, status, before, limit))
     following = str(page[-1].id) if len(page) == limit else None
-    reading.answer(resp, OrderPage([_body(api, view) for view in page], following))
+    return reading.answer(resp, OrderPage([_body(api, view) for view in page], following))
 
 
 async def cancel(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
@@ -217,13 +218,5 @@ def _etag(view: View) -> str:
     return f'"{view.version}"'
 
 
-def _events_url(order_id: int, token: str) -> str:
-    return f"/v1/orders/{order_id}/events?token={token}"
-
-
-def _fresh_url(api: Runtime, order_id: int) -> str:
-    return _events_url(order_id, api.streams.token(order_id))
-
-
 def _body(api: Runtime, view: View) -> OrderBody:
-    return answers.order_body(view, _fresh_url(api, view.id))
+    return answers.order_body(view, api.streams.url(view.id))

@@ -31,6 +31,7 @@ _STATUS = {
     "pricing_failed": 503,
     "not_cancellable": 409,
     "not_payable": 409,
+    "not_waiting": 409,
     "not_shippable": 409,
     "not_completable": 409,
     "not_refundable": 409,

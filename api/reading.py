@@ -93,6 +93,11 @@ def limit(req: Request, default: int = 50, most: int = 200) -> int:
     return _parameter(req, "limit", default, 1, most)
 
 
+def page(req: Request) -> int:
+    """Which page, from 1 on."""
+    return _parameter(req, "page", 1, 1, 1_000_000)
+
+
 def cursor(req: Request, name: str, default: int) -> int:
     return _parameter(req, name, default, 0, LARGEST_ID)
 

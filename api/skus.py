@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from falcon.asgi import Request, Response
+from msgspec import UNSET
 
-from api import answers, reading
+from api import answers, operator_answers, operator_bodies, reading
 from api.answers import SkuPage
+from api.operator_answers import StockBody, StockedSku
+from api.operator_bodies import SkuRequest, StockRequest
 from api.runtime import Runtime
+from checkout.db import Connection
 from checkout.errors import Invalid, NotFound
-from checkout.stock import catalog
+from checkout.stock import catalog, units
 
 
 async def page(api: Runtime, req: Request, resp: Response) -> None:
@@ -27,3 +31,28 @@ async def show(api: Runtime, _req: Request, resp: Response, sku_id: str) -> None
     if sku is None:
         raise NotFound("there is no such SKU")
     reading.answer(resp, answers.sku_body(sku))
+
+
+async def put(api: Runtime, req: Request, resp: Response, sku_id: str) -> None:
+    """Adds a SKU with its stock, or updates all but the stock of one that is there."""
+    await api.tokens.operator(req)
+    item = operator_bodies.item(reading.sku_id(sku_id), await reading.json_body(req, SkuRequest))
+
+    def loaded(connection: Connection) -> tuple[StockedSku, int]:
+        added, _ = catalog.load(connection, [item])
+        sku = catalog.find(connection, [item.sku_id])[item.sku_id]
+        return operator_answers.stocked_sku(sku, *catalog.counts(connection, item.sku_id)), added
+
+    sku, added = await api.transact(loaded)
+    reading.answer(resp, sku, 201 if added else 200)
+
+
+async def stock(api: Runtime, req: Request, resp: Response, sku_id: str) -> None:
+    """Sets its sellable units, or adds some (or takes some away); each change is written down."""
+    await api.tokens.operator(req)
+    known, body = reading.sku_id(sku_id), await reading.json_body(req, StockRequest)
+    count, step = (body.set, units.put) if body.add is UNSET else (body.add, units.add)
+    if count is UNSET or UNSET not in (body.set, body.add):
+        raise Invalid("either set or add is expected", "$")
+    left = await api.transact(lambda connection: step(connection, known, count))
+    reading.answer(resp, StockBody(known, left))

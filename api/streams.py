@@ -9,6 +9,10 @@ from hashlib import blake2b
 STREAM_SECONDS = 600
 
 
+def url(order_id: int, token: str) -> str:
+    return f"/v1/orders/{order_id}/events?token={token}"
+
+
 class Streams:
     """Makes and checks them, with a key that is drawn from the service's secret."""
 
@@ -19,6 +23,10 @@ class Streams:
         """Good for ten to twenty minutes, and the same for a while, so that the order's body does not change."""
         expires = (int(time.time()) // STREAM_SECONDS + 2) * STREAM_SECONDS
         return f"{expires}.{self._mark(order_id, expires)}"
+
+    def url(self, order_id: int) -> str:
+        """The path of the order's stream, with a fresh token."""
+        return url(order_id, self.token(order_id))
 
     def opens(self, order_id: int, token: str) -> bool:
         """Whether the token is that order's, and its time not over."""

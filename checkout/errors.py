@@ -50,6 +50,12 @@ class AlipayRefuses(CheckoutError):
     code = "alipay_refuses"
 
 
+class NotWaiting(CheckoutError):
+    """The order does not wait to be placed."""
+
+    code = "not_waiting"
+
+
 class NotShippable(CheckoutError):
     """The order is not paid for, or has left already."""
 

@@ -21,6 +21,8 @@ from ops.reconcile import reconcile
 from ops.refunds import refunds
 from ops.shell import Commands, data_dir_option
 from ops.stuck import stuck
+from ops.users import users
+from ops.webhooks import webhooks
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -115,7 +117,9 @@ def token(data_dir: Path, user: int, operator: bool, ttl: str) -> None:
     click.echo(issue(secret, user, is_operator=operator, ttl_seconds=clock.duration_seconds(ttl)))
 
 
-for command in (migrate, catalog, stock, orders, payments, refunds, reconcile, events, stuck, audit, doctor):
+for command in (
+    *(migrate, catalog, stock, orders, payments, refunds, reconcile, events, webhooks, users, stuck, audit, doctor),
+):
     main.add_command(command)
 
 if __name__ == "__main__":

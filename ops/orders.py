@@ -7,18 +7,21 @@ from typing import get_args
 
 import click
 
-from api import answers, bodies
+from api import answers, bodies, operator_answers
 from api.answers import OrderBody
 from api.streams import Streams
+from checkout.audit import timeline as history
 from checkout.db import reading, transaction
 from checkout.orders import closing, shipping, sweep
 from checkout.orders import views as kept
-from checkout.orders.views import View
+from checkout.orders.views import Sought, View
 from checkout.resources import Resources
+from ops.export import export
 from ops.shell import (
     ORDER_ID,
     Units,
     data_dir_option,
+    database,
     json_option,
     print_json,
     print_table,
@@ -45,7 +48,7 @@ def newest(data_dir: Path, status: str | None, limit: int, as_json: bool) -> Non
     """List everybody's orders, newest first."""
     with shop(data_dir) as resources:
         with reading(resources.engine) as connection:
-            views = kept.newest(connection, status or "", limit)
+            views, _ = kept.search(connection, Sought(status=status or ""), kept.NEWEST_OF_ALL, limit)
         found = [_body(resources, view) for view in views]
     if as_json:
         print_json({"orders": found})
@@ -127,6 +130,28 @@ def retry(order_ids: tuple[int, ...], everything: bool, data_dir: Path) -> None:
         click.echo("no order waits for that")
 
 
+@orders.command()
+@click.argument("order_id", metavar="ID", type=ORDER_ID)
+@data_dir_option
+@json_option
+def timeline(order_id: int, data_dir: Path, as_json: bool) -> None:
+    """Show everything that is known of an order, in the order of time."""
+    with database(data_dir) as engine, reading(engine) as connection:
+        kept.find(connection, order_id)
+        found = operator_answers.timeline(history.of_order(connection, order_id))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (one.at, one.kind, one.what, ", ".join(f"{name} {value}" for name, value in one.detail.items()))
+        for one in found.entries
+    ]
+    print_table(("at", "", "what", "detail"), rows)
+
+
+orders.add_command(export)
+
+
 def _show(resources: Resources, order_id: int, as_json: bool) -> None:
     with reading(resources.engine) as connection:
         view = kept.find(connection, order_id)
@@ -138,8 +163,7 @@ def _show(resources: Resources, order_id: int, as_json: bool) -> None:
 
 
 def _body(resources: Resources, view: View) -> OrderBody:
-    token = Streams(resources.settings.jwt_secret).token(view.id)
-    return answers.order_body(view, f"/v1/orders/{view.id}/events?token={token}")
+    return answers.order_body(view, Streams(resources.settings.jwt_secret).url(view.id))
 
 
 def _row(view: View, body: OrderBody) -> tuple[object, ...]:

@@ -22,6 +22,7 @@ _WORKERS = {
     "orders": ("--pool=prefork", "-c2"),
     "refunds": ("--pool=threads", "-c2"),
     "alipay": ("--pool=threads", "-c8"),
+    "webhooks": ("--pool=threads", "-c16"),
     "default": ("--pool=threads", "-c4"),
 }
 

@@ -20,8 +20,8 @@ _LONGEST_ROUND_SECONDS = 150.0
 _SERVICES = {
     "beat": "beat",
     "doorbell": "api",
-    **dict.fromkeys(("relay", "sweep", "expire_orders", "scan_payments"), "default"),
-    **{f"queue {name}": name for name in ("orders", "refunds", "alipay", "default")},
+    **dict.fromkeys(("relay", "sweep", "expire_orders", "scan_payments", "scan_webhooks"), "default"),
+    **{f"queue {name}": name for name in ("orders", "refunds", "alipay", "webhooks", "default")},
 }
 
 Silent = Iterable[str]

@@ -21,7 +21,7 @@ MAY_IMPORT = {
 FLOORS = (
     {"ground"},
     {"events", "audit"},
-    {"stock"},
+    {"stock", "webhooks"},
     {"prices"},
     {"orders"},
     {"alipay"},
@@ -29,6 +29,7 @@ FLOORS = (
     {"quotes"},
     {"roof"},
     {"reconciliation"},
+    {"books", "erasure"},
 )
 ROOF = {"resources", "startup"}
 MOST_FILES = 12

@@ -21,6 +21,12 @@ REQUIRED = (
     *("notify_id", "notify_type", "notify_time", "app_id", "seller_id", "charset", "version", "sign_type", "sign"),
     *("out_trade_no", "trade_no", "trade_status", "total_amount", "gmt_create"),
 )
+# What of a notify names nobody; its texts and its signature may.
+IMPERSONAL = (
+    *(name for name in REQUIRED if name != "sign"),
+    *("refund_fee", "send_back_fee", "out_biz_no", "gmt_payment", "gmt_refund", "gmt_close", "receipt_amount"),
+    *("invoice_amount", "buyer_pay_amount", "point_amount", "notify_action_type"),
+)
 _CODECS = {
     "utf-8": "utf-8",
     "utf8": "utf-8",

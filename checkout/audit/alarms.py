@@ -22,10 +22,14 @@ CURES = {
     "query_failed": "mend what the error names; the attempt is asked about again",
     "answer_differs": "ask Alipay's support: a signed answer spoke of something else; it is asked again",
     "trade_missing": "look the trade up in Alipay's console: it was made there, and Alipay denies it",
+    "webhook_falls_behind": "see checkout webhooks show ID: mend the receiver, or remove it; the log keeps 30 days",
+    "webhook_full": "see checkout webhooks show ID: mend the receiver, then checkout webhooks replay ID",
+    "webhook_gone": "the receiver wants nothing more: checkout webhooks remove ID, or replay ID when it does again",
     "notify_for_another": "see CHECKOUT_ALIPAY_APP_ID and CHECKOUT_ALIPAY_SELLER_ID, and who uses this address",
 }
 # These are over when their attempt is final, or their refund has ended, whatever made it so.
 _PASSING = ["notify_failed", "query_failed", "answer_differs", "trade_missing", "refund_refused", "bill_unreadable"]
+OF_WEBHOOKS = ["webhook_falls_behind", "webhook_full", "webhook_gone"]
 
 
 class Alarm(NamedTuple):
@@ -56,7 +60,7 @@ def raise_alarm(connection: Connection, alarm: Alarm) -> None:
     connection.execute(_RAISE, alarm._asdict())
 
 
-def settle(connection: Connection, subjects: Collection[str]) -> None:
+def settle(connection: Connection, subjects: Collection[str], kinds: Collection[str] = _PASSING) -> None:
     """Their attempts are final, or their refunds have ended: what was only in the way is over by itself."""
     if subjects:
-        connection.execute(_SETTLE, {"subjects": array(sorted(subjects)), "kinds": array(_PASSING)})
+        connection.execute(_SETTLE, {"subjects": array(sorted(subjects)), "kinds": array(kinds)})

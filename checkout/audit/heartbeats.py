@@ -20,10 +20,13 @@ LONGEST_SECONDS = {
     "expire_orders": 60,
     "scan_payments": 60,
     "complete_orders": 150,
+    "scan_webhooks": 60,
+    "erase_orders": 150,
     "doorbell": 60,
     "queue orders": 60,
     "queue refunds": 150,
     "queue alipay": 150,
+    "queue webhooks": 150,
     "queue default": 120,
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from checkout.audit.proofs import Proof, events, lines, looks, money, numbers, orders, stock, times
+from checkout.audit.proofs import Proof, events, leaving, lines, looks, money, numbers, orders, stock, times
 from checkout.db import Connection, sql
 
 PROOFS: tuple[Proof, ...] = (
@@ -17,6 +17,7 @@ PROOFS: tuple[Proof, ...] = (
     *lines.PROOFS,
     *looks.PROOFS,
     *events.PROOFS,
+    *leaving.PROOFS,
 )
 
 

@@ -16,6 +16,12 @@ from checkout import clock
 from checkout.db import Connection, array, command, sql
 
 EXCHANGE = "checkout.events"
+# Every routing key that there is.
+TOPICS = (
+    *("order.placed", "order.rejected", "order.paid", "order.shipped", "order.completed", "order.closed"),
+    *("order.reinstated", "payment.created", "payment.succeeded", "payment.closed"),
+    *("refund.requested", "refund.succeeded", "refund.failed", "stock.sold_out", "stock.restocked"),
+)
 
 
 class Event(NamedTuple):

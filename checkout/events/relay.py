@@ -13,6 +13,7 @@ from uuid import uuid4
 from checkout.db import Engine, sql, transaction
 from checkout.events import log
 from checkout.events.bus import Partly
+from checkout.events.fence import Fence
 from checkout.events.log import Logged
 
 LEASE_SECONDS = 20
@@ -25,9 +26,6 @@ _LEASE = sql("""
     WHERE holder = CAST(:holder AS uuid) OR leased_until < now() RETURNING sent_through
 """)
 _RELEASE = sql("UPDATE relay SET leased_until = '-infinity' WHERE holder = CAST(:holder AS uuid)")
-_DRAWN = sql("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM events_id_seq")
-_NEXT_XID = sql("SELECT pg_current_xact_id()::text::bigint")
-_OLDEST_XID = sql("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 _PUBLISHED = sql("""
     UPDATE relay SET published = :id, sent_through = :id WHERE holder = CAST(:holder AS uuid) RETURNING published
 """)
@@ -51,8 +49,7 @@ class Relay:
         self._holder = str(uuid4())
         self._leased_until = 0.0
         self._published = 0
-        self._fence = 0
-        self._fence_xid = 0
+        self._fence = Fence()
 
     def run(self, seconds: float, stop: Callable[[], bool] = lambda: False) -> bool:
         """Publishes for that long or until `stop`; False when another relay holds the lease."""
@@ -76,15 +73,10 @@ class Relay:
     def run_once(self) -> int:
         """One round: moves the fence when it was reached, and sends what is final."""
         with self._engine.connect() as connection:
-            if self._published >= self._fence:
-                # In this order: step 2 of the proof.
-                self._fence = connection.execute(_DRAWN).scalar_one()
-                if self._published >= self._fence:
-                    return 0
-                self._fence_xid = connection.execute(_NEXT_XID).scalar_one()
-            if connection.execute(_OLDEST_XID).scalar_one() < self._fence_xid:
+            final = self._fence.beyond(connection, self._published)
+            if final is None:
                 return 0
-            batch = log.between(connection, self._published, self._fence, MOST_EVENTS)
+            batch = log.between(connection, self._published, final, MOST_EVENTS)
         if batch:
             try:
                 self._publish(batch)
@@ -92,7 +84,7 @@ class Relay:
                 if partly.count:
                     self._advance(batch[partly.count - 1].id)
                 raise
-        self._advance(batch[-1].id if len(batch) == MOST_EVENTS else self._fence)
+        self._advance(batch[-1].id if len(batch) == MOST_EVENTS else final)
         return len(batch)
 
     def _lease(self) -> bool:
@@ -103,7 +95,7 @@ class Relay:
         if published is None:
             return False
         if published != self._published:  # At the beginning, or another relay went on while this one was away.
-            self._published = self._fence = published
+            self._published, self._fence = published, Fence()
         self._leased_until = time.monotonic() + LEASE_SECONDS
         return True
 

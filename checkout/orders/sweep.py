@@ -11,7 +11,7 @@ from structlog import get_logger
 
 from checkout import db
 from checkout.db import Connection, Engine, array, sql, transaction
-from checkout.errors import NotFound
+from checkout.errors import NotWaiting
 
 log = get_logger(__name__)
 
@@ -118,10 +118,10 @@ _RETRY_ALL = sql(_ANEW + "parked OR alone_at IS NOT NULL RETURNING order_id")
 
 
 def retry(connection: Connection, order_ids: Sequence[int]) -> list[int]:
-    """Lets these be placed again, each alone, and returns them. Raises NotFound when one of them does not wait."""
+    """Lets these be placed again, each alone, and returns them. Raises NotWaiting for one that does not wait."""
     found = set(connection.execute(_RETRY, {"ids": array(order_ids)}).scalars())
     if missing := [order_id for order_id in order_ids if order_id not in found]:
-        raise NotFound(f"order {missing[0]} does not wait to be placed")
+        raise NotWaiting(f"order {missing[0]} does not wait to be placed")
     return sorted(found)
 
 

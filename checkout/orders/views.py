@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from checkout.db import Connection, array, sql
@@ -95,8 +95,6 @@ _PAGE = sql(
     + """WHERE o.user_id = :user_id AND o.id < :before AND (:status = '' OR o.status::text = :status)
     ORDER BY o.id DESC LIMIT :limit"""
 )
-_NEWEST = sql(_VIEW + "WHERE (:status = '' OR o.status::text = :status) ORDER BY o.id DESC LIMIT :limit")
-
 NEWEST_OF_ALL = 2**63 - 1
 
 
@@ -120,9 +118,77 @@ def page(connection: Connection, user_id: int, status: str, before: int, limit: 
     return [View(*row) for row in connection.execute(_PAGE, values)]
 
 
-def newest(connection: Connection, status: str, limit: int) -> list[View]:
-    """Everybody's newest orders, for operators."""
-    return [View(*row) for row in connection.execute(_NEWEST, {"status": status, "limit": limit})]
+# So many orders are looked at for one page; a page that found fewer than it could says where to go on.
+MOST_LOOKED_AT = 10_000
+# Ids are drawn as orders come: a few seconds earlier or later, while the door writes several batches at once.
+_SKEW = timedelta(seconds=60)
+
+
+class Sought(NamedTuple):
+    """What an operator knows of an order; what is empty or None may be anything. `since` <= accepted < `until`."""
+
+    user_id: int | None = None
+    status: str = ""
+    reference: str = ""
+    out_trade_no: str = ""
+    trade_no: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+# Each along the index that fits best: of attempts, of references, of a user's orders, or of all.
+_CANDIDATES = {
+    "payment": """
+        SELECT DISTINCT order_id AS id FROM payments
+        WHERE (:out_trade_no = '' OR out_trade_no = :out_trade_no) AND (:trade_no = '' OR trade_no = :trade_no)
+            AND (:out_trade_no <> '' OR trade_no IS NOT NULL)
+    """,
+    "reference": "SELECT id FROM orders WHERE reference = :reference AND reference <> ''",
+    "user": "SELECT id FROM orders WHERE user_id = :user_id",
+    "all": "SELECT id FROM orders WHERE true",
+}
+_SEARCHES = {
+    name: sql(f"""
+        SELECT o.id, (CAST(:user_id AS bigint) IS NULL OR o.user_id = :user_id)
+            AND (:status = '' OR o.status::text = :status) AND (:reference = '' OR o.reference = :reference)
+            AND (CAST(:since AS timestamptz) IS NULL OR o.accepted_at >= :since)
+            AND (CAST(:until AS timestamptz) IS NULL OR o.accepted_at < :until) AS fits
+        FROM (SELECT id FROM ({candidates}) AS c WHERE id >= :first AND id < :before ORDER BY id DESC LIMIT :most) AS c
+            JOIN orders o ON o.id = c.id
+        ORDER BY o.id DESC
+    """)  # noqa: S608 - the statements are ours, the values are bound
+    for name, candidates in _CANDIDATES.items()
+}
+_FROM = sql("SELECT id, accepted_at FROM orders WHERE id >= :id ORDER BY id LIMIT 1")
+_LAST = sql("SELECT COALESCE(max(id), 0) FROM orders")
+
+
+def search(connection: Connection, sought: Sought, before: int, limit: int) -> tuple[list[View], int | None]:
+    """Orders with an id below `before` that fit, newest first, and from where to go on; None: there are no others."""
+    by = "user" if sought.user_id is not None else "all"
+    by = "payment" if sought.out_trade_no or sought.trade_no else "reference" if sought.reference else by
+    first = _first_since(connection, sought.since - _SKEW) if sought.since else 0
+    if sought.until:
+        before = min(before, _first_since(connection, sought.until + _SKEW))
+    values = sought._asdict() | {"first": first, "before": before, "most": MOST_LOOKED_AT}
+    rows = connection.execute(_SEARCHES[by], values).all()
+    found = [row.id for row in rows if row.fits][: limit + 1]
+    more = found[limit - 1] if len(found) > limit else rows[-1].id if len(rows) == MOST_LOOKED_AT else None
+    views = read(connection, found[:limit])
+    return [views[order_id] for order_id in found[:limit]], more
+
+
+def _first_since(connection: Connection, at: datetime) -> int:
+    """The first id of an order that was accepted then or later, found by halves: time has no index of its own."""
+    low, high = 1, connection.execute(_LAST).scalar_one() + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(_FROM, {"id": middle}).one_or_none()
+        if row is None or row.accepted_at >= at:
+            high = middle
+        else:
+            low = row.id + 1
+    return low
 
 
 _VERSIONS = sql("SELECT id, version FROM orders WHERE id = ANY(CAST(:ids AS bigint[]))")

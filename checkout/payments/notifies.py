@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -45,6 +45,16 @@ _PENDING = sql("SELECT id FROM notifies WHERE applied_at IS NULL ORDER BY id LIM
 _APPLIED = command("""
     UPDATE notifies SET applied_at = now(), outcome = a.outcome
     FROM unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[])) AS a (id, outcome) WHERE notifies.id = a.id
+""")
+# What names the buyer goes, and what is left of the signature proves nothing any more, so it goes along.
+_BLANK = command("""
+    UPDATE notifies SET blanked_at = now(), params = (
+        SELECT jsonb_object_agg(key, value) FROM jsonb_each(params) WHERE key = ANY(CAST(:kept AS text[])))
+    WHERE out_trade_no = ANY(CAST(:numbers AS text[])) AND applied_at IS NOT NULL AND blanked_at IS NULL
+""")
+_ERASED = sql("""
+    SELECT EXISTS (SELECT FROM payments p JOIN orders o ON o.id = p.order_id
+        WHERE p.out_trade_no = :number AND o.erased_at IS NOT NULL)
 """)
 _IS_WAITING = sql("""
     SELECT EXISTS (
@@ -147,6 +157,8 @@ def _park(connection: Connection, notify_id: int, error: str) -> None:
         order_id = queries.hasten(connection, number)
         says = f"notify {notify_id} about order {order_id} cannot be applied: {error}"
         alarms.raise_alarm(connection, Alarm("notify_failed", number, says, order_id))
+        if connection.execute(_ERASED, {"number": number}).scalar_one():
+            blank(connection, [number])
 
 
 def apply(connection: Connection, rules: Rules) -> Applied:
@@ -162,6 +174,7 @@ def _apply(connection: Connection, rows: Sequence[Any], rules: Rules) -> Applied
             alarms.raise_alarm(connection, _unbelieved(outcome, trade, applied.orders.get(trade.out_trade_no)))
     columns = {"ids": array(row.id for row in rows), "outcomes": array(applied.outcomes)}
     connection.execute(_APPLIED, columns)
+    blank(connection, applied.erased)
     return applied
 
 
@@ -169,6 +182,12 @@ def _unbelieved(outcome: str, trade: Trade, order_id: int | None) -> Alarm:
     says = f"{money.yuan(trade.total_fen)} yuan ({trade.status}, trade {trade.trade_no}) for order {order_id}"
     says = f"Alipay tells of {says}, number {trade.out_trade_no}: {outcome}"
     return Alarm(_ALARMS[outcome], trade.out_trade_no, says, order_id, trade.total_fen)
+
+
+def blank(connection: Connection, out_trade_nos: Collection[str]) -> None:
+    """Nobody is to know any more who paid these: of their applied notifies the facts stay."""
+    if out_trade_nos:
+        connection.execute(_BLANK, {"numbers": array(out_trade_nos), "kept": array(notify.IMPERSONAL)})
 
 
 def is_waiting(connection: Connection, older_than_seconds: float) -> bool:

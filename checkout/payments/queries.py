@@ -20,7 +20,7 @@ from checkout.audit.alarms import Alarm
 from checkout.db import Connection, Engine, command, sql, transaction
 from checkout.orders import attempts, closing
 from checkout.orders.ledger import Ledger, Order, Payment
-from checkout.payments import trades
+from checkout.payments import answers, trades
 from checkout.payments.trades import Rules
 
 log = get_logger(__name__)
@@ -123,6 +123,7 @@ def _write(
 ) -> list[tuple[int, int]]:
     with transaction(engine) as connection:
         ledger = Ledger(connection, [due.order_id])
+        answers.note(connection, due.order_id, due.n, "close" if asked_to_close else "query", answer)
         order = ledger.orders[due.order_id]
         payment = order.payments[due.n - 1]
         if isinstance(answer, Refused) and answer.code == "TRADE_NOT_EXIST":

@@ -15,7 +15,7 @@ from checkout.audit import alarms
 from checkout.audit.alarms import Alarm
 from checkout.db import Connection, Engine, sql, transaction
 from checkout.orders.ledger import Ledger
-from checkout.payments import refunds
+from checkout.payments import answers, refunds
 
 Wakes = list[tuple[int, int]]
 
@@ -101,7 +101,7 @@ def claim(connection: Connection, time_scale: float) -> Due | None:
 
 def send(engine: Engine, alipay: Alipay, due: Due, time_scale: float) -> Wakes:
     """One refund's turn: what was sent before is asked about, the rest is sent. Returns the changed order's version."""
-    answer = _asked(alipay, due) if due.tries > 1 else None
+    answer = _asked(engine, alipay, due) if due.tries > 1 else None
     if isinstance(answer, Done):
         return _end(engine, due, "succeeded", None)
     if isinstance(answer, Unknown):
@@ -113,6 +113,7 @@ def send(engine: Engine, alipay: Alipay, due: Due, time_scale: float) -> Wakes:
 
 def _sent(engine: Engine, alipay: Alipay, due: Due, time_scale: float) -> Wakes:
     answer = alipay.refund(due.out_trade_no, due.out_request_no, due.amount_fen, due.reason, due.trade_no)
+    _note(engine, due, "refund", answer)
     if isinstance(answer, Done) and answer.fields.get("fund_change") == "Y":
         # The sum of all that went back of the trade: an older refund's answer is none to this one.
         if money.fen(answer.fields["refund_fee"]) >= due.refunded_fen + due.amount_fen:
@@ -130,7 +131,7 @@ def confirm(engine: Engine, alipay: Alipay, out_request_no: str) -> Wakes:
     if row is None:
         return []
     due = Due(*row)
-    answer = _asked(alipay, due)
+    answer = _asked(engine, alipay, due)
     if isinstance(answer, Done):
         return _end(engine, due, "succeeded", None)
     if answer is not None and (alarm := _foreign(due, answer)):
@@ -139,9 +140,15 @@ def confirm(engine: Engine, alipay: Alipay, out_request_no: str) -> Wakes:
     return []
 
 
-def _asked(alipay: Alipay, due: Due) -> Result | None:
+def _note(engine: Engine, due: Due, call: str, answer: Result) -> None:
+    with transaction(engine) as connection:
+        answers.note(connection, due.order_id, due.n, call, answer, due.out_request_no)
+
+
+def _asked(engine: Engine, alipay: Alipay, due: Due) -> Result | None:
     """What became of an earlier try; None: Alipay knows nothing of it, so it may be sent again."""
     answer = alipay.refund_query(due.out_trade_no, due.out_request_no, due.trade_no)
+    _note(engine, due, "refund_query", answer)
     moved_fen = refunded_fen(answer, due.out_request_no)
     if moved_fen == due.amount_fen:
         return answer
@@ -180,6 +187,7 @@ def _refused(engine: Engine, alipay: Alipay, due: Due, refusal: str, time_scale:
 def _closed(engine: Engine, alipay: Alipay, due: Due, refusal: str, time_scale: float) -> Wakes:
     """Nothing is left there, Alipay says: that all of it went back by its own console only the trade itself proves."""
     answer = alipay.query(due.out_trade_no, due.trade_no)
+    _note(engine, due, "query", answer)
     if isinstance(answer, Done):
         told = trade(answer.fields)
         if told.refunded_fen == told.total_fen:

@@ -38,6 +38,7 @@ class Applied:
     outcomes: list[str]
     wakes: list[tuple[int, int]]
     orders: dict[str, int]  # of the out_trade_nos that are ours
+    erased: frozenset[str] = frozenset()  # those of orders of which nobody knows any more for whom they were
 
 
 _PLACES = sql("SELECT out_trade_no, order_id, n FROM payments WHERE out_trade_no = ANY(CAST(:numbers AS text[]))")
@@ -66,7 +67,9 @@ def apply(connection: Connection, trades: Sequence[Trade], rules: Rules) -> Appl
     told = [(known[trade.out_trade_no], trade) for trade in trades if trade.out_trade_no in known]
     outcomes = iter(believe(ledger, told, rules))
     became = [next(outcomes) if trade.out_trade_no in known else "unknown_payment" for trade in trades]
-    return Applied(became, ledger.save(), {number: order_id for number, (order_id, _) in known.items()})
+    orders = {number: order_id for number, (order_id, _) in known.items()}
+    erased = frozenset(number for number, order_id in orders.items() if ledger.orders[order_id].erased_at)
+    return Applied(became, ledger.save(), orders, erased)
 
 
 def believe(ledger: Ledger, told: Sequence[tuple[Place, Trade]], rules: Rules) -> list[str]:
@@ -159,4 +162,5 @@ def _decide(ledger: Ledger, unkept: Sequence[Money], rules: Rules) -> None:
 
 def _may_revive(order: Order, payment: Payment) -> bool:
     whole = payment.left_fen == payment.paid_fen  # Nothing of it went back in Alipay's console meanwhile.
-    return whole and order.kept is None and order.reason == "expired" and order.stock == "returned"
+    is_revivable = order.reason == "expired" and order.stock == "returned" and order.erased_at is None
+    return whole and order.kept is None and is_revivable

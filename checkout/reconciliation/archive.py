@@ -7,12 +7,13 @@ stand in any order (opendocs.alipay.com, alipay.data.dataservice.bill.downloadur
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import IO
+from typing import IO, Literal
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from checkout.errors import CheckoutError
@@ -26,6 +27,7 @@ LONGEST_LINE = 20_000
 MOST_SHRUNK = 200
 SMALL_BYTES = 10_000_000
 _ENCRYPTED = 0x1
+_WRITTEN: Literal["w"] = "w"  # As bytes: a member of a zip has no encoding of its own.
 _END_OF_DIRECTORY, _END_BYTES, _LONGEST_COMMENT = b"PK\5\6", 22, 65_535
 _ZIP64 = b"PK\6\7"
 
@@ -78,6 +80,33 @@ def _lists(packed: ZipFile, members: Sequence[ZipInfo]) -> Iterator[Iterator[str
                 yield _lines(text)
     if not found:
         raise Unreadable("the bill has no list of trades")
+
+
+def rewrite(before: IO[bytes], after: IO[bytes], change: Callable[[Iterator[str]], Iterator[str]]) -> None:
+    """Copies the archive; `change` sees each list's lines, with their ends, and says what stands there instead."""
+    with (
+        _unreadable(),
+        ZipFile(before, metadata_encoding="gb18030") as packed,
+        ZipFile(after, "w", ZIP_DEFLATED) as new,
+    ):
+        members = packed.infolist()
+        _check_sizes(members)
+        for member in members:
+            with packed.open(member) as content, new.open(member.filename, _WRITTEN) as copy:
+                _copy(content, copy, change)
+    after.seek(0)
+
+
+def _copy(content: IO[bytes], copy: IO[bytes], change: Callable[[Iterator[str]], Iterator[str]]) -> None:
+    first = content.readline(200)
+    copy.write(first)
+    if TITLE not in first.decode("gb18030", "replace"):
+        shutil.copyfileobj(content, copy)
+        return
+    # What cannot be decoded comes out as it went in.
+    with TextIOWrapper(content, encoding="gb18030", errors="surrogateescape", newline="\n") as text:
+        for line in change(text):
+            copy.write(line.encode("gb18030", "surrogateescape"))
 
 
 def _check_sizes(members: Sequence[ZipInfo]) -> None:

@@ -37,10 +37,8 @@ _KEEP = sql("""
     INSERT INTO bills (day, asked_at, lines) VALUES (:day, :asked_at, :lines)
     ON CONFLICT (day) DO UPDATE SET asked_at = excluded.asked_at, lines = excluded.lines
 """)
-_CLEAR = (
-    sql("DELETE FROM bill_archives WHERE day = :day"),
-    sql("DELETE FROM bill_lines WHERE day = :day"),
-)
+_CLEAR_ARCHIVE = sql("DELETE FROM bill_archives WHERE day = :day")
+_CLEAR_LINES = sql("DELETE FROM bill_lines WHERE day = :day")
 _KEEP_PIECE = sql("INSERT INTO bill_archives (day, piece, bytes) VALUES (:day, :piece, :bytes)")
 _PIECE = sql("SELECT bytes FROM bill_archives WHERE day = :day AND piece = :piece")
 # Lines are added only while the bill is the one that is being read: somebody else may have fetched it again.
@@ -53,6 +51,14 @@ _ADD = sql("""
     ON CONFLICT (day, line) DO NOTHING
 """)
 _COMPLETE = sql("UPDATE bills SET lines = :lines WHERE day = :day AND asked_at = :asked_at RETURNING day")
+# Those of its rows that belong to erased orders are to name nobody (blanking.py).
+_PLAN_ERASURES = sql("""
+    INSERT INTO bill_erasures (day, out_trade_no)
+    SELECT DISTINCT l.day, l.out_trade_no FROM bill_lines l
+        JOIN payments p ON l.out_trade_no IN (p.out_trade_no, p.trade_no) JOIN orders o ON o.id = p.order_id
+    WHERE l.day = :day AND o.erased_at IS NOT NULL
+    ON CONFLICT DO NOTHING
+""")
 _ANALYZE = sql("ANALYZE bill_lines")
 
 
@@ -96,12 +102,17 @@ def keep(engine: Engine, kept: Bill, archive: IO[bytes] | None) -> Bill:
     """Stores the archive in place of an older one; its lines are to be read then."""
     with transaction(engine) as connection:
         connection.execute(_KEEP, kept._asdict())
-        for statement in _CLEAR:
-            connection.execute(statement, {"day": kept.day})
-        pieces = iter(lambda: archive.read(PIECE_BYTES), b"") if archive else ()
-        for number, content in enumerate(pieces):
-            connection.execute(_KEEP_PIECE, {"day": kept.day, "piece": number, "bytes": content})
+        connection.execute(_CLEAR_LINES, {"day": kept.day})
+        put_archive(connection, kept.day, archive)
     return kept
+
+
+def put_archive(connection: Connection, day: date, archive: IO[bytes] | None) -> None:
+    """The day's archive is this one; the caller holds the bill's row."""
+    connection.execute(_CLEAR_ARCHIVE, {"day": day})
+    pieces = iter(lambda: archive.read(PIECE_BYTES), b"") if archive else ()
+    for number, content in enumerate(pieces):
+        connection.execute(_KEEP_PIECE, {"day": day, "piece": number, "bytes": content})
 
 
 def read(engine: Engine, kept: Bill) -> None:
@@ -111,7 +122,7 @@ def read(engine: Engine, kept: Bill) -> None:
     """
     count = 0
     with SpooledTemporaryFile(max_size=bill.MEMORY_BYTES) as archive:
-        _unpack(engine, kept.day, archive)
+        unpack(engine, kept.day, archive)
         lines = rows.lines(archive)
         while batch := list(islice(lines, LINES_AT_ONCE)):
             _add(engine, kept, count, batch)
@@ -120,10 +131,12 @@ def read(engine: Engine, kept: Bill) -> None:
         values = {"day": kept.day, "asked_at": kept.asked_at, "lines": count}
         if connection.execute(_COMPLETE, values).one_or_none() is None:
             raise Unavailable("the bill was fetched again meanwhile")
+        connection.execute(_PLAN_ERASURES, {"day": kept.day})
         connection.execute(_ANALYZE)
 
 
-def _unpack(engine: Engine, day: date, file: IO[bytes]) -> None:
+def unpack(engine: Engine, day: date, file: IO[bytes]) -> None:
+    """The stored archive, as one file."""
     number = 0
     with transaction(engine) as connection:
         while content := connection.execute(_PIECE, {"day": day, "piece": number}).scalar():

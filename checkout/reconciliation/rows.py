@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from copy import copy
 from typing import IO, NamedTuple
 
 from structlog import get_logger
@@ -74,6 +75,39 @@ def check(content: IO[bytes]) -> None:
     for _ in lines(content):
         pass
     content.seek(0)
+
+
+def without_texts(listed: Iterator[str], numbers: Collection[str]) -> Iterator[str]:
+    """The lines of a list, with their ends; of the rows with these numbers only what is no text."""
+    columns, raw = None, list[str]()
+    for line in listed:
+        bare = line.rstrip("\r\n")
+        is_around = _AROUND.match(bare) is not None
+        if columns is not None and not is_around and not columns.begin(bare):
+            raw.append(line)
+            continue
+        yield from _named_nobody(raw, columns, numbers)
+        raw = [] if columns is None or is_around else [line]
+        if not raw:
+            yield line
+        if columns is None and not line.startswith("#"):
+            columns = Columns(bare.split(","))
+    yield from _named_nobody(raw, columns, numbers)
+
+
+def _named_nobody(raw: Sequence[str], columns: Columns | None, numbers: Collection[str]) -> Sequence[str]:
+    row = "".join(raw).rstrip("\r\n")
+    cells = row.split(",")
+    if columns is None or not raw or not {cells[place].strip() for place in columns.needed[:2]} & set(numbers):
+        return raw
+    fixed = columns.without_texts()
+    fits = _Fitting(cells, fixed).all() if len(cells) <= columns.width + MOST_COMMAS else set[tuple[str, ...]]()
+    if len(fits) == 1:
+        kept = dict(zip(sorted(fixed.needed), fits.pop(), strict=True))
+    else:  # Nobody knows which cell is which; those before the first text are sure.
+        kept = dict(enumerate(cells[: columns.before_texts]))
+    ending = raw[-1][len(raw[-1].rstrip("\r\n")) :]
+    return [",".join(kept.get(place, "") for place in range(columns.width)) + ending]
 
 
 def _check_totals(sheets: Sequence[_Sheet]) -> None:
@@ -154,14 +188,20 @@ class Columns:
         self.width = len(names)
         self.looks = [_look(name, cell) for name, cell in zip(names, header, strict=True)]
         self.needed = [names.index(name) for name in _NEEDED]
-        self._before_texts = next((place for place, look in enumerate(self.looks) if look is None), self.width)
+        self.before_texts = next((place for place, look in enumerate(self.looks) if look is None), self.width)
+
+    def without_texts(self) -> Columns:
+        """The same, when all that is no text is needed."""
+        other = copy(self)
+        other.needed = [place for place, look in enumerate(self.looks) if look is not None]
+        return other
 
     def begin(self, line: str) -> bool:
         """Whether a row begins with this line: what stands before its first text looks as it must."""
-        cells = line.split(",", self._before_texts)
-        return len(cells) > self._before_texts and all(
+        cells = line.split(",", self.before_texts)
+        return len(cells) > self.before_texts and all(
             look is not None and look(cell.strip())
-            for look, cell in zip(self.looks[: self._before_texts], cells, strict=False)
+            for look, cell in zip(self.looks[: self.before_texts], cells, strict=False)
         )
 
     def kind(self, row: str) -> str:

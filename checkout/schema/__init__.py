@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "schema.sql"
 TABLES = frozenset(("orders", "arrivals", "payments", "events", "relay", "skus", "users"))
 # The oldest schema that this code can work with.
-OLDEST_SCHEMA = 5
+OLDEST_SCHEMA = 6
 
 _TABLES = sql("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
 _VERSION = sql("SELECT version, oldest_code, steps_done FROM schema_version")
@@ -53,17 +53,19 @@ def misfit(connection: Connection) -> str:
 
 # From here on the database may hold what older code would get wrong: discounts, parcels, refunds by line, limits.
 LINES_SINCE = 4
+# And an order of an erased user, which older code would reinstate.
+ERASURE_SINCE = 6
 _FINISHED = sql("SELECT finished FROM schema_version")
 
 
-def is_finished(connection: Connection) -> bool:
-    """Whether no process of code before `LINES_SINCE` runs any more."""
-    return bool(connection.execute(_FINISHED).scalar_one() >= LINES_SINCE)
+def is_finished(connection: Connection, since: int = LINES_SINCE) -> bool:
+    """Whether no process of code before `since` runs any more."""
+    return bool(connection.execute(_FINISHED).scalar_one() >= since)
 
 
-def require_finished(connection: Connection) -> None:
+def require_finished(connection: Connection, since: int = LINES_SINCE) -> None:
     """Raises UpgradeUnfinished."""
-    if not is_finished(connection):
+    if not is_finished(connection, since):
         raise UpgradeUnfinished("processes of older code may still run: end them, then run checkout migrate --finish")
 
 
@@ -72,7 +74,7 @@ def is_current(connection: Connection) -> bool:
     return not misfit(connection)
 
 
-_KEPT_DAYS = {"order_keys": 8, "events": 31}
+_KEPT_DAYS = {"order_keys": 8, "events": 31, "webhook_deliveries": 31}
 # Whoever reads the whole log, like the audit, would otherwise make us wait, and behind us everybody who writes it.
 _HURRY = sql("SET LOCAL lock_timeout = '1s'")
 _MAKE = sql("""

@@ -54,6 +54,7 @@ class Settings:
     freight_rules: Path | None
     pricing: str  # package.module:function; empty: the catalogue's prices
     auto_complete_seconds: int  # after an order's last parcel; 0: never
+    retention_seconds: int  # from an order's end until nobody knows any more for whom it was; 0: for ever
     late_money: str
     pay_methods: tuple[str, ...]
     max_open_orders: int
@@ -169,6 +170,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         auto_complete_seconds=r.read(
             "AUTO_COMPLETE", parsers.duration_or_never, "set a duration like 10d, or 0 for never", "10d"
         ),
+        retention_seconds=r.read("RETENTION", parsers.days_or_never, "set days like 180, or 0 to keep", "0"),
         late_money=r.read("LATE_MONEY", parsers.one_of("reinstate", "refund"), "set reinstate or refund", "reinstate"),
         pay_methods=r.read("PAY_METHODS", parsers.pay_methods, "set alipay, cash, or both with a comma", "alipay,cash"),
         max_open_orders=r.read("MAX_OPEN_ORDERS", parsers.count, "set a count, or 0 for no limit", "20"),

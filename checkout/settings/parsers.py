@@ -93,6 +93,11 @@ def duration_or_never(text: str) -> int:
     return 0 if text == "0" else clock.duration_seconds(text)
 
 
+def days_or_never(text: str) -> int:
+    """Days, or a duration, as seconds; 0 is never."""
+    return int(text) * 86400 if re.fullmatch(r"[0-9]{1,5}", text) else clock.duration_seconds(text)
+
+
 def scale(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not 1 <= float(text) <= 100_000:
         raise ValueError("no scale")

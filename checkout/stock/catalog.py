@@ -129,6 +129,15 @@ _FIND = sql("""
 """)
 
 
+_COUNTS = sql("SELECT stock, sales, weight_g FROM skus WHERE id = :id")
+
+
+def counts(connection: Connection, sku_id: str) -> tuple[int, int, int]:
+    """Of a SKU that is there: how many units are for sale, how many are sold or held, and grams of one."""
+    row = connection.execute(_COUNTS, {"id": sku_id}).one()
+    return row.stock, row.sales, row.weight_g
+
+
 def page(connection: Connection, after: str, limit: int) -> list[Listed]:
     """SKUs in id order, after that id."""
     return [Listed(*row) for row in connection.execute(_PAGE, {"after": after, "limit": limit})]

@@ -63,7 +63,7 @@ def _schema(connection: Connection) -> Diagnosis:
         return Diagnosis("schema", "fail", why)
     if not connection.execute(_TOMORROW).scalar_one():
         return Diagnosis("schema", "warn", "tomorrow has no partitions yet: see that beat and the workers run")
-    if not schema.is_finished(connection):
+    if not schema.is_finished(connection, schema.ERASURE_SINCE):
         return Diagnosis(
             "schema", "warn", "an upgrade is not finished: end older processes, then checkout migrate --finish"
         )

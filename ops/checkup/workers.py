@@ -13,7 +13,7 @@ from redis import RedisError
 from checkout import logs
 from ops.checkup import Diagnosis
 
-QUEUES = ("orders", "refunds", "alipay", "default")
+QUEUES = ("orders", "refunds", "alipay", "webhooks", "default")
 # All workers have so long to answer; the wait never ends earlier, since nobody knows how many there are.
 ANSWER_SECONDS = 2.0
 # Beat rings for it every second, and nobody else does: counting its runs is how to see beat.

@@ -35,6 +35,10 @@ class LocalAlipay:
         """Has something go wrong from now on; `sandbox/alipay/faults.py` lists what can."""
         self._admin("POST", "faults", {"fault": fault, **rule})
 
+    def close_day(self, day: str) -> None:
+        """Its bill exists from now on, with what has happened so far."""
+        self._admin("POST", "close-day", {"date": day})
+
     def notifies(self, out_trade_no: str, state: str) -> list[dict[str, Any]]:
         """The trade's notifies in that state, waited for. Raises Missed."""
         deadline = time.monotonic() + NOTIFY_SECONDS

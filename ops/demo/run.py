@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
 from urllib3.exceptions import HTTPError
@@ -99,17 +100,26 @@ def _environment() -> dict[str, str]:
 
 
 def _drive(timeline: Timeline, directory: Path, stories: Sequence[Story]) -> bool:
-    loaded = _checkout("catalog", "load", str(CATALOGUE), "--data-dir", str(directory))
-    if loaded.returncode:
-        raise Missed(f"checkout catalog load: {loaded.stderr.strip()}")
-    timeline.say(f"catalogue: {loaded.stdout.strip()}")
-    failed = _play(timeline, Shop(settings.stored(directory), token_of(directory / "alipay")), stories)
+    command = partial(_operate, directory)
+    timeline.say(f"catalogue: {command('catalog', 'load', CATALOGUE).strip()}")
+    shop = Shop(settings.stored(directory), token_of(directory / "alipay"), command)
+    failed = []
+    for last in (False, True):
+        failed += _play(timeline, shop, [story for story in stories if story.last == last])
     is_whole = _audit(timeline, directory)
     services = [service for story in failed for service in story.services] + ([] if is_whole else ["orders"])
     _show_logs(timeline, directory, dict.fromkeys(services))
     good = is_whole and not failed
     timeline.say("every step held" if good else "not every step held", "bold green" if good else "bold red")
     return good
+
+
+def _operate(directory: Path, *arguments: object) -> str:
+    """What an operator's command prints. Raises Missed when it does not go well."""
+    done = _checkout(*map(str, arguments), "--data-dir", str(directory))
+    if done.returncode:
+        raise Missed(f"checkout {arguments[0]} {arguments[1]}: {(done.stderr or done.stdout).strip()[:300]}")
+    return done.stdout
 
 
 def _checkout(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -124,17 +134,19 @@ def _checkout(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _play(timeline: Timeline, shop: Shop, stories: Sequence[Story]) -> list[Story]:
-    """All stories at once, told as they end. Returns those that failed."""
+    """These stories at once, told as they end. Returns those that failed."""
+    if not stories:
+        return []
     failed, stage = [], ThreadPoolExecutor(len(stories))
     playing = {stage.submit(_tell, shop, story): story for story in stories}
     stage.shutdown(wait=False)  # After Ctrl-C the stack stops first, which ends the stories.
     with timeline.console.status(f"stories that go on: {len(stories)}") as status:
-        for number, done in enumerate(as_completed(playing), 1):
+        for left, done in zip(reversed(range(len(stories))), as_completed(playing), strict=True):
             story, record = playing[done], done.result()
-            timeline.tell(number, story.title, record)
+            timeline.tell(story.title, record)
             if not record.held:
                 failed.append(story)
-            status.update(f"stories that go on: {len(stories) - number}")
+            status.update(f"stories that go on: {left}")
     return failed
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import urllib3
@@ -28,11 +29,13 @@ _EVENTS_AT_ONCE = 1000
 class Shop:
     """One running stack."""
 
-    def __init__(self, settings: Mapping[str, str], admin_token: str) -> None:
+    def __init__(self, settings: Mapping[str, str], admin_token: str, checkout: Callable[..., str]) -> None:
         """`settings` are those that `checkout up` wrote down: addresses, and the secret that signs tokens.
 
-        `admin_token` opens the local Alipay's counter.
+        `admin_token` opens the local Alipay's counter; `checkout` runs an operator's command and gives what it prints.
         """
+        self.began_at = datetime.now(UTC)
+        self.checkout = checkout
         self.url = settings["CHECKOUT_SHOP_URL"]
         self.alipay = LocalAlipay(settings, admin_token)
         self._api_url = settings["CHECKOUT_PUBLIC_URL"]

@@ -27,11 +27,12 @@ _CROWD, _UNITS = 20, 5
 
 @dataclass(frozen=True)
 class Story:
-    """`play` writes down what happens; `services` are those whose logs explain a failure."""
+    """`play` writes down what happens; `services` are those whose logs explain a failure; `last`: when all is over."""
 
     title: str
     play: Callable[[Shop, Record], None]
     services: tuple[str, ...] = ()
+    last: bool = False
 
 
 def buys_what_is_in_the_cart(shop: Shop, record: Record) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -74,6 +75,7 @@ class Timeline:
     def __init__(self) -> None:
         """Time begins now."""
         self.began = datetime.now(UTC)
+        self._numbers = itertools.count(1)
         self.console = Console(force_terminal=sys.stdout.isatty(), highlight=False, emoji=False, markup=False)
         self.console.width = min(self.console.width, _WIDEST)
 
@@ -85,11 +87,11 @@ class Timeline:
         """One line outside the stories, with its time."""
         self._print(f"{self.seconds():.2f}", " ", text, style)
 
-    def tell(self, number: int, title: str, record: Record) -> None:
+    def tell(self, title: str, record: Record) -> None:
         """A finished story: its steps in the order of their times, then how it ended."""
         steps = sorted((line for line in record.lines if line.mark not in _VERDICTS), key=lambda line: line.at)
         took = f"{self._since(steps[-1].at) - self._since(steps[0].at):.1f} s" if steps else ""
-        self.console.print(Text.assemble(("\n" + f"{number}  {title}  ", "bold"), (took, "dim")))
+        self.console.print(Text.assemble(("\n" + f"{next(self._numbers)}  {title}  ", "bold"), (took, "dim")))
         for line in steps:
             self._print(f"{self._since(line.at):.2f}", line.mark, line.text)
         for line in record.lines:

@@ -18,7 +18,7 @@ from tests.shared.processes import ROOT
 
 OWNER, OTHER, OPERATOR = 1, 2, 3
 CALLERS = ("nobody", "other", "owner", "operator")
-ORDER, REFUND = "/v1/orders/{order_id}", "/v1/refunds/{refund_id}"
+ORDER, REFUND, WEBHOOK = "/v1/orders/{order_id}", "/v1/refunds/{refund_id}", "/v1/webhooks/{webhook_id}"
 # The answers, in the order of the callers. Where nobody owns what is asked for, the other and the owner are users.
 MATRIX: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", "/v1/orders"): (401, 202, 202, 202),
@@ -41,6 +41,19 @@ MATRIX: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("DELETE", "/v1/cart/items/{sku_id}"): (401, 200, 200, 200),
     ("GET", "/v1/skus"): (200, 200, 200, 200),
     ("GET", "/v1/skus/{sku_id}"): (200, 200, 200, 200),
+    ("PUT", "/v1/skus/{sku_id}"): (401, 403, 403, 200),
+    ("POST", "/v1/skus/{sku_id}/stock"): (401, 403, 403, 200),
+    ("GET", f"{ORDER}/timeline"): (401, 403, 403, 200),
+    ("POST", f"{ORDER}/retry"): (401, 403, 403, 409),
+    ("GET", "/v1/stuck"): (401, 403, 403, 200),
+    ("POST", "/v1/stuck/{kind}/{subject}/resolve"): (401, 403, 403, 404),
+    ("GET", "/v1/webhooks"): (401, 403, 403, 200),
+    ("POST", "/v1/webhooks"): (401, 403, 403, 201),
+    ("GET", WEBHOOK): (401, 403, 403, 404),
+    ("DELETE", WEBHOOK): (401, 403, 403, 404),
+    ("POST", f"{WEBHOOK}/test"): (401, 403, 403, 404),
+    ("POST", f"{WEBHOOK}/replay"): (401, 403, 403, 404),
+    ("POST", f"{WEBHOOK}/rotate"): (401, 403, 403, 404),
     ("GET", "/v1/events"): (401, 403, 403, 200),
     ("POST", "/v1/alipay/notify"): (200, 200, 200, 200),
     ("GET", "/v1/alipay/return"): (302, 302, 302, 302),
@@ -57,6 +70,10 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", f"{ORDER}/shipments/{{n}}"): {"carrier": "d"},
     ("POST", "/v1/quotes"): {"items": [{"sku_id": "1", "quantity": 1}]},
     ("PUT", "/v1/cart/items/{sku_id}"): {"quantity": 1},
+    ("PUT", "/v1/skus/{sku_id}"): {"spu_id": "1", "title": "t", "price": "10.00"},
+    ("POST", "/v1/skus/{sku_id}/stock"): {"add": 1},
+    ("POST", "/v1/stuck/{kind}/{subject}/resolve"): {"note": "seen"},
+    ("POST", "/v1/webhooks"): {"url": "https://93.184.215.14/hook", "topics": ["order.*"]},
 }
 # What does its work anew at each call needs an order that has come so far; the rest does with one that waits for money.
 STATES: dict[tuple[str, str], Callable[[Engine], int]] = {
@@ -85,7 +102,8 @@ def address(engine: Engine, route: tuple[str, str]) -> str:
     """The route's path about something that the owner has."""
     order_id = STATES.get(route, placed)(engine) if "order_id" in route[1] or "refund_id" in route[1] else 0
     refund_id = a_refund(engine, order_id) if "refund_id" in route[1] else 0
-    return route[1].format(order_id=order_id, refund_id=refund_id, sku_id="1", n=1)
+    about = {"order_id": order_id, "refund_id": refund_id, "sku_id": "1", "n": 1, "webhook_id": 1}
+    return route[1].format(**about, kind="refund_failed", subject="1")
 
 
 def ask(client: Client, route: tuple[str, str], path: str, caller: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.audit.changes import attempt, order, row
 from tests.audit.corruptions_of_lines import LINES
+from tests.audit.corruptions_of_what_leaves import LEAVING
 from tests.audit.scenario import (
     ACCEPTED,
     AWAITING,
@@ -263,4 +264,4 @@ _EVENTS = (
     ),
 )
 
-CORRUPTIONS = (*LINES, *_TIMES, *_LOOKS, *_NUMBERS, *_ORDERS, *_STOCK, *_MONEY, *_EVENTS)
+CORRUPTIONS = (*LINES, *LEAVING, *_TIMES, *_LOOKS, *_NUMBERS, *_ORDERS, *_STOCK, *_MONEY, *_EVENTS)

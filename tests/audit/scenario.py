@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from checkout.db import Engine, transaction
+from checkout.db import Engine, sql, transaction
+from checkout.erasure import orders as erasing
+from checkout.erasure import wishes
 from checkout.orders import closing, shipping, sweep
 from checkout.orders.ledger import Payment
 from checkout.payments import refunds
 from checkout.prices.basket import Line
 from checkout.prices.policy import Policy
 from checkout.stock import units
+from checkout.webhooks import endpoints
 from tests.shared.factories import (
     TERMS,
     a_sku,
@@ -30,7 +34,7 @@ from tests.shared.factories import (
 # The orders by what became of them, in the order in which `fill` makes them.
 ACCEPTED, AWAITING, CASH, COMPLETED, PARTLY, REFUNDED, EXPIRED, REINSTATED = range(1, 9)
 CANCELLED, CLOSING, TWICE, REJECTED, OFFERED = range(9, 14)
-PARCEL, RESTOCKED, LIMITED, DISCOUNTED = range(14, 18)
+PARCEL, RESTOCKED, LIMITED, DISCOUNTED, ERASED = range(14, 19)
 LINES = {"1": 2, "2": 1}
 
 
@@ -57,6 +61,9 @@ def fill(engine: Engine) -> None:
     a_sku(engine, "4", stock=9, limit=3)
     placed(engine, lines={"4": 2})
     placed(engine, lines=LINES, terms=replace(TERMS, prices=Policy(1000, function=half_price)))
+    _erase(engine, placed(engine, user_id=77, lines=LINES))
+    with transaction(engine) as connection:
+        endpoints.add(connection, "https://93.184.215.14/hook", ["#"])
     with transaction(engine) as connection:  # It sells out, and comes back.
         units.put(connection, "3", 0)
     with transaction(engine) as connection:
@@ -76,6 +83,24 @@ def _send_a_part(engine: Engine, order_id: int) -> None:
 def _take_a_part_back(engine: Engine, order_id: int) -> None:
     shipped(engine, order_id)
     refund_ends(engine, refunded(engine, order_id, {"1": 1}, freight=True, restock=True))
+
+
+def _erase(engine: Engine, order_id: int) -> None:
+    """Its user wished it, and Alipay told of it before."""
+    payment = an_attempt(engine, order_id)
+    told(engine, a_trade(payment, "TRADE_CLOSED"))
+    with transaction(engine) as connection:
+        closing.cancel(connection, order_id, None)
+        params = {"out_trade_no": payment.out_trade_no, "trade_no": "T", "trade_status": "TRADE_CLOSED"}
+        params |= {"total_amount": "1.00", "buyer_id": "2088102122458832", "sign": "x"}
+        heard = sql("""
+            INSERT INTO notifies (fact, out_trade_no, params, applied_at, outcome)
+            VALUES (gen_random_uuid(), :number, CAST(:params AS jsonb), now(), 'applied')
+        """)
+        connection.execute(heard, {"number": payment.out_trade_no, "params": json.dumps(params)})
+        wishes.store(connection, 77)
+    for _ in erasing.run(engine, 0):
+        pass
 
 
 def _park(engine: Engine, order_id: int) -> None:

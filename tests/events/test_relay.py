@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from checkout.db import Engine, sql, transaction
-from checkout.events import log, relay
+from checkout.events import fence, log
 from checkout.events.log import Event, Logged
 from checkout.events.relay import Relay
 from tests.shared.databases import on_each_version
@@ -118,7 +118,7 @@ def test_with_a_careless_fence_the_slow_transactions_event_would_be_lost(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, name: str, careless: str, overtaken: bool
 ) -> None:
     """The negative control: a relay that trusts the ids it sees goes past the slow one for ever."""
-    monkeypatch.setattr(relay, name, sql(careless))
+    monkeypatch.setattr(fence, name, sql(careless))
     # Whoever commits meanwhile, be it the server's own housekeeping, may save the slow one; not each time.
     assert any(lost_of_a_slow_writer(engine, number, overtaken=overtaken) for number in range(1, MOST_SCENES))
 

@@ -32,9 +32,11 @@ def ours() -> Iterator[tuple[str, str]]:
     """Every statement that a module of the business holds, by its name."""
     for module in pkgutil.walk_packages(checkout.__path__, "checkout."):
         for name, value in vars(importlib.import_module(module.name)).items():
-            if isinstance(value, TextClause):
-                compiled = value.compile(dialect=psycopg2.dialect())  # type: ignore[no-untyped-call] # SQLAlchemy's own.
-                yield f"{module.name}.{name}", str(compiled)
+            several = value if isinstance(value, dict) else {"": value}
+            for key, one in several.items():
+                if isinstance(one, TextClause):
+                    compiled = one.compile(dialect=psycopg2.dialect())  # type: ignore[no-untyped-call] # SQLAlchemy's own.
+                    yield f"{module.name}.{name}{key and f'[{key}]'}", str(compiled)
 
 
 @pytest.mark.parametrize(("name", "statement"), [pytest.param(*one, id=one[0]) for one in ours()])
@@ -44,7 +46,7 @@ def test_the_server_knows_the_types_of_every_statement(engine: Engine, name: str
     if statement.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
         numbers = statements.Numbers()
         with transaction(engine) as connection:
-            connection.exec_driver_sql(f"PREPARE probe AS {statement % numbers}")
+            connection.exec_driver_sql(f"PREPARE probe AS {statement % numbers}".replace("%", "%%"))
             connection.exec_driver_sql("DEALLOCATE probe")
 
 

@@ -108,7 +108,7 @@ def test_wrong_settings_end_the_visit(environment: dict[str, str]) -> None:
 def test_without_workers_the_queues_are_named(checkout: Command) -> None:
     del checkout  # This process has the shop's environment.
     served, beat = workers()
-    assert (served.state, "-Q orders,refunds,alipay,default" in served.detail) == ("fail", True)
+    assert (served.state, "-Q orders,refunds,alipay,webhooks,default" in served.detail) == ("fail", True)
     assert beat.state == "warn"
 
 

@@ -34,6 +34,8 @@ _keys = itertools.count(1)
 
 # Children before the rows that they refer to.
 _TABLES = (
+    *("alipay_answers", "webhook_subjects", "webhook_deliveries", "webhook_endpoints"),
+    *("erasures", "erasures_due", "bill_erasures"),
     *("refund_lines", "shipments", "completions", "purchases"),
     *("refunds", "payments", "order_lines", "arrivals", "cart_clearings", "order_keys", "orders", "users"),
     *("stock_adjustments", "skus", "spus", "notifies", "alarms", "events"),

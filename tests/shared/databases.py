@@ -84,6 +84,7 @@ _EMPTY = """
     SET session_replication_role = replica;
     {deletes}
     INSERT INTO relay DEFAULT VALUES;
+    INSERT INTO retention DEFAULT VALUES;
     SELECT setval('orders_id_seq', 1, false);
 """
 

@@ -93,6 +93,8 @@ class Order:
     completed_at: datetime | None
     closed_at: datetime | None
     reference: str
+    accepted_at: datetime
+    erased_at: datetime | None
     payments: list[Payment] = field(default_factory=list)
 
     @property
@@ -129,8 +131,11 @@ ORDER = Columns(
     completed_at="timestamptz",
     closed_at="timestamptz",
     reference="text",
+    accepted_at="timestamptz",
+    erased_at="timestamptz",
 )
-CHANGED_ORDER = ORDER.but("user_id", "pay_method", "freight_fen", "total_fen", "pay_before", "reference")
+_FIXED = ("user_id", "pay_method", "freight_fen", "total_fen", "pay_before", "reference", "accepted_at", "erased_at")
+CHANGED_ORDER = ORDER.but(*_FIXED)
 PAYMENT = Columns(
     order_id="bigint",
     n="smallint",

@@ -1,0 +1,282 @@
+"""One endpoint's turn: what the log has beyond its place, in order for each subject, many subjects at once.
+
+The place moves by the fence, whatever the broker does. A turn holds the endpoint's lease; who dies meanwhile leaves
+events that are sent again, with the same id. What is not taken sets its subject aside; where nobody is there at all the
+endpoint waits as a whole, and its place stays.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import uuid4
+
+import msgspec
+
+from checkout.audit import alarms
+from checkout.audit.alarms import Alarm
+from checkout.columns import Columns
+from checkout.db import Connection, Engine, command, sql, transaction
+from checkout.events import log
+from checkout.events.fence import Fence
+from checkout.events.log import Logged
+from checkout.webhooks import endpoints, subjects
+from checkout.webhooks.posting import LONGEST_ANSWER, Answer, NotAllowed, Postman
+from checkout.webhooks.subjects import Key, Subject
+
+# Longer than a round and the last posts that it began.
+LEASE_SECONDS = 60
+ROUND_SECONDS = 20.0
+EVENTS_AT_ONCE = 200
+POSTS_AT_ONCE = 8
+AWAY_SECONDS = (1, 5, 15, 60, 300, 900, 1800, 3600)
+# So many in a row without an answer, and nobody is there.
+MOST_UNANSWERED = 3
+
+
+class Held(NamedTuple):
+    """An endpoint under lease."""
+
+    id: int
+    url: str
+    topics: list[str]
+    private: bool
+    reached: int
+    failures: int
+
+
+@dataclass
+class Post:
+    """What is sent of one subject, and what became of it; `aside` when it was set aside before."""
+
+    events: Sequence[Logged]
+    aside: Subject | None = None
+    more: Logged | None = None  # The last one that was read, when there may be others behind it.
+    taken: list[tuple[Logged, Answer]] = field(default_factory=list)
+    failed: tuple[Logged, Answer] | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.failed is not None or len(self.taken) == len(self.events)
+
+
+_LEASE = sql("""
+    UPDATE webhook_endpoints SET holder = CAST(:holder AS uuid), leased_until = now() + make_interval(secs => :seconds)
+    WHERE id = :id AND (holder = CAST(:holder AS uuid) OR leased_until < now())
+        AND NOT gone AND (next_try_at IS NULL OR next_try_at <= now())
+    RETURNING id, url, topics, private, reached, failures
+""")
+_RELEASE = sql("""
+    UPDATE webhook_endpoints SET leased_until = '-infinity', holder = NULL
+    WHERE id = :id AND holder = CAST(:holder AS uuid)
+""")
+_ADVANCE = sql("""
+    UPDATE webhook_endpoints SET reached = :reached, failures = :failures, gone = :gone,
+        next_try_at = now() + make_interval(secs => :pause),
+        last_at = CASE WHEN CAST(:answer AS text) IS NULL THEN last_at ELSE now() END,
+        last_answer = COALESCE(:answer, last_answer)
+    WHERE id = :id AND holder = CAST(:holder AS uuid) RETURNING id
+""")
+_DELIVERY = Columns(event_id="bigint", topic="text", subject="text", taken="bool", answer="text")
+_NOTE = command(f"""
+    INSERT INTO webhook_deliveries (endpoint_id, {_DELIVERY.names}) SELECT :id, * FROM {_DELIVERY.rows}
+""")  # noqa: S608 - the names are ours, the values are bound
+# Which endpoints have something to send, or may have: those that have not reached the last id drawn.
+_WAITING = sql("""
+    SELECT id FROM webhook_endpoints e
+    WHERE NOT gone AND leased_until < now() AND (next_try_at IS NULL OR next_try_at <= now()) AND (
+        reached < (SELECT last_value FROM events_id_seq)
+        OR EXISTS (SELECT FROM webhook_subjects s WHERE s.endpoint_id = e.id AND s.next_try_at <= now()))
+    ORDER BY id
+""")
+
+
+def waiting(connection: Connection) -> list[int]:
+    """The endpoints whose turn it is."""
+    return list(connection.execute(_WAITING).scalars())
+
+
+def run(engine: Engine, endpoint_id: int, seconds: float, stop: Callable[[], bool] = lambda: False) -> int:
+    """Sends for that long, until nothing is left, or until `stop`; returns how many events were taken.
+
+    Returns 0 at once when somebody else delivers to this endpoint, or when it is not its turn.
+    """
+    holder, fence, taken = str(uuid4()), Fence(), 0
+    end = time.monotonic() + seconds
+    try:
+        while time.monotonic() < end and not stop():
+            held = _lease(engine, endpoint_id, holder)
+            if held is None:
+                break
+            moved, count = _round(engine, fence, held, holder)
+            taken += count
+            if not moved:
+                break
+    finally:
+        with transaction(engine) as connection:
+            connection.execute(_RELEASE, {"id": endpoint_id, "holder": holder})
+    return taken
+
+
+def _lease(engine: Engine, endpoint_id: int, holder: str) -> Held | None:
+    with transaction(engine) as connection:
+        values = {"id": endpoint_id, "holder": holder, "seconds": LEASE_SECONDS}
+        row = connection.execute(_LEASE, values).one_or_none()
+    return Held(*row) if row else None
+
+
+def _round(engine: Engine, fence: Fence, held: Held, holder: str) -> tuple[bool, int]:
+    """Whether there was anything, and how many events were taken."""
+    # Who was away hears one event first, not a batch that he may not be there for.
+    most = 1 if held.failures else EVENTS_AT_ONCE
+    with engine.connect() as connection:
+        final = fence.beyond(connection, held.reached)
+        batch = log.between(connection, held.reached, final, most) if final is not None else []
+        reached = held.reached if final is None else batch[-1].id if len(batch) == most else final
+        posts = [*_set_aside(connection, held, reached, most), *_new(connection, held, batch)]
+        secrets = endpoints.secrets_of(connection, held.id)
+    if final is None and not posts:
+        return False, 0
+    _send(held, posts, secrets)
+    with transaction(engine) as connection:
+        _save(connection, held, holder, posts, reached)
+    return True, sum(len(post.taken) for post in posts)
+
+
+def _set_aside(connection: Connection, held: Held, reached: int, most: int) -> list[Post]:
+    """What waits of the subjects whose turn it is; what the batch has of them comes along, for the batch leaves it."""
+    posts = []
+    for one in subjects.due(connection, held.id)[:most]:
+        found = subjects.events(connection, one, reached)
+        wanted = [event for event in found if endpoints.wants(held.topics, event.topic)]
+        posts.append(Post(wanted, one, found[-1] if len(found) == subjects.EVENTS_AT_ONCE else None))
+    return posts
+
+
+def _new(connection: Connection, held: Held, batch: Sequence[Logged]) -> list[Post]:
+    wanted = [event for event in batch if endpoints.wants(held.topics, event.topic)]
+    aside = subjects.among(connection, held.id, map(subjects.key, wanted)) if wanted else set[Key]()
+    by_subject: dict[Key, list[Logged]] = {}
+    for event in wanted:
+        if subjects.key(event) not in aside:
+            by_subject.setdefault(subjects.key(event), []).append(event)
+    return [Post(events) for events in by_subject.values()]
+
+
+class _Course:
+    """How a round goes: it ends when its time is over, or when nobody seems to be there."""
+
+    def __init__(self) -> None:
+        self._end = time.monotonic() + ROUND_SECONDS
+        self._taken = self._unanswered = 0
+        self._gone = False
+
+    @property
+    def is_over(self) -> bool:
+        nobody = not self._taken and self._unanswered >= MOST_UNANSWERED
+        return self._gone or nobody or time.monotonic() > self._end
+
+    def note(self, answer: Answer) -> None:
+        self._taken += answer.is_taken
+        self._unanswered += answer.is_away
+        self._gone |= answer.is_gone
+
+
+def _send(held: Held, posts: Sequence[Post], secrets: Sequence[str]) -> None:
+    """Sends what it can in its time; each post knows what became of it."""
+    if not any(post.events for post in posts):
+        return
+    try:
+        postman = Postman(held.url, secrets, held.private)
+    except (NotAllowed, OSError) as error:
+        first = next(post for post in posts if post.events)
+        first.failed = first.events[0], Answer(None, f"not sent: {str(error)[:LONGEST_ANSWER]}")
+        return
+    course = _Course()
+    with closing(postman), ThreadPoolExecutor(min(POSTS_AT_ONCE, len(posts))) as pool:
+        list(pool.map(lambda post: _post(postman, course, post), posts))
+
+
+def _post(postman: Postman, course: _Course, post: Post) -> None:
+    """One subject's events in their order, as far as they are taken."""
+    for event in post.events:
+        if course.is_over:
+            return
+        answer = postman.post(str(event.id), msgspec.json.encode(event.cloud_event()))
+        course.note(answer)
+        if not answer.is_taken:
+            post.failed = event, answer
+            return
+        post.taken.append((event, answer))
+
+
+def _save(connection: Connection, held: Held, holder: str, posts: Sequence[Post], reached: int) -> None:
+    failed = [post.failed[1] for post in posts if post.failed]
+    is_taken = any(post.taken for post in posts)
+    is_gone = any(answer.is_gone for answer in failed)
+    is_away = bool(failed) and not is_taken and all(answer.is_away for answer in failed)
+    fresh = [post for post in posts if post.aside is None]
+    is_full = _is_full(connection, held, fresh)
+    stays = is_gone or is_away or is_full
+    unsent = [post.events[len(post.taken)].id for post in fresh if not post.is_done or (stays and post.failed)]
+    tried = [*failed, *(answer for post in posts for _, answer in post.taken)]
+    values = {
+        "id": held.id,
+        "holder": holder,
+        "reached": min([reached, *(event_id - 1 for event_id in unsent)]),
+        "failures": (held.failures + 1 if stays else 0) if tried else held.failures,
+        "pause": AWAY_SECONDS[min(held.failures, len(AWAY_SECONDS) - 1)] if stays else 0,
+        "gone": is_gone,
+        "answer": tried[0].text if tried else None,
+    }
+    if connection.execute(_ADVANCE, values).one_or_none() is None:
+        return  # Somebody has set the endpoint back meanwhile, or removed it.
+    _note(connection, held, posts)
+    if not stays:
+        subjects.put(connection, held.id, [subjects.behind(*post.failed, 1) for post in fresh if post.failed])
+    _save_set_aside(connection, held, [(post, post.aside) for post in posts if post.aside], stays)
+    _tell(connection, held, is_gone, is_full)
+
+
+def _is_full(connection: Connection, held: Held, fresh: Sequence[Post]) -> bool:
+    failed = sum(post.failed is not None for post in fresh)
+    return failed > 0 and subjects.count(connection, held.id) + failed > subjects.MOST_SUBJECTS
+
+
+def _save_set_aside(connection: Connection, held: Held, posts: Sequence[tuple[Post, Subject]], stays: bool) -> None:
+    ended, waiting = [], []
+    for post, aside in posts:
+        if post.failed and stays:
+            continue
+        if post.failed:
+            waiting.append(subjects.behind(*post.failed, 1 if post.taken else aside.tries + 1))
+        elif not post.is_done:
+            following = post.events[len(post.taken)]
+            waiting.append(aside._replace(event_id=following.id, event_at=following.at, tries=0))
+        elif post.more is not None:
+            waiting.append(aside._replace(event_id=post.more.id + 1, event_at=post.more.at, tries=0))
+        else:
+            ended.append(aside.key)
+    subjects.put(connection, held.id, waiting)
+    subjects.end(connection, held.id, ended)
+
+
+def _note(connection: Connection, held: Held, posts: Sequence[Post]) -> None:
+    tries = [one for post in posts for one in (*post.taken, *([post.failed] if post.failed else []))]
+    rows = [(event.id, event.topic, event.subject, answer.is_taken, answer.text) for event, answer in tries]
+    if rows:
+        connection.execute(_NOTE, _DELIVERY.values(rows) | {"id": held.id})
+
+
+def _tell(connection: Connection, held: Held, is_gone: bool, is_full: bool) -> None:
+    subject = endpoints.subject(held.id)
+    if is_gone:
+        says = f"{subject} answered 410: nothing more is sent to it"
+        alarms.raise_alarm(connection, Alarm("webhook_gone", subject, says))
+    if is_full:
+        says = f"{subject} has refused events of {subjects.MOST_SUBJECTS} subjects: it waits as a whole now"
+        alarms.raise_alarm(connection, Alarm("webhook_full", subject, says))
