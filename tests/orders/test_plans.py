@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from sqlalchemy import text
 
 from checkout import db
-from checkout.db import transaction
+from checkout.db import Engine, transaction
+from checkout.orders import views
 from tests.shared.databases import on_each_version
 from tests.shared.factories import a_sku, paid, place_all, placed, refunded, shipped
 
@@ -53,3 +56,21 @@ def test_a_planner_left_free_reads_all_users_for_each_user_of_a_batch(
 ) -> None:
     monkeypatch.setitem(db._BY_INDEX, "enable_material", "on")
     assert [plan for plan in kept_to_be_read_again(planned(database_url)).values() if "users_pkey" in plan]
+
+
+INDEXES = {
+    "out_trade_no": "payments_out_trade_no_key",
+    "trade_no": "payments_trade",
+    "reference": "orders_by_reference",
+    "user": "orders_of_user",
+    "all": "orders_pkey",
+}
+
+
+@pytest.mark.parametrize("name", views._SEARCHES)
+def test_each_search_follows_its_index(engine: Engine, name: str) -> None:
+    values = views.Sought(user_id=1)._asdict() | {"first": 0, "before": 1, "most": 1}
+    with transaction(engine) as connection:
+        plan = connection.execute(text(f"EXPLAIN (COSTS off) {views._SEARCHES[name].text}"), values).scalars().all()
+    assert any("Index Cond" in after for line, after in itertools.pairwise(plan) if f"using {INDEXES[name]} " in line)
+    assert not any("Seq Scan" in line for line in plan)

@@ -214,3 +214,16 @@ def test_too_many_refused_subjects_stop_the_endpoint_and_nothing_is_lost(
         sender.time_passes()
         sender.deliver(endpoint)
     assert receiver.sequences() == {str(subject): [1] for subject in range(12)}
+
+
+def test_who_takes_his_time_gets_everything_in_several_rounds(
+    sender: Sender, receiver: Receiver, endpoint: Secret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round ends before all of its events were sent: its place moves as far as they were."""
+    monkeypatch.setattr(delivery, "ROUND_SECONDS", 0.05)
+    monkeypatch.setattr(delivery, "POSTS_AT_ONCE", 2)
+    receiver.answer = lambda _event: [threading.Event().wait(0.03), 204][1]
+    for subject in range(6):
+        sender.happens(str(subject), 1, 2, 3)
+    assert sender.deliver(endpoint) >= 18
+    assert receiver.sequences() == {str(subject): [1, 2, 3] for subject in range(6)}
