@@ -208,7 +208,13 @@ def _check_url(url: str, private: bool) -> None:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise Invalid("the address cannot be read", "url") from None
-    is_odd = not url.isascii() or not url.isprintable() or " " in url or len(url) > LONGEST_URL
+    is_odd = (
+        any(not 0 < len(part) < 64 for part in host.removesuffix(".").split("."))
+        or not url.isascii()
+        or not url.isprintable()
+        or " " in url
+        or len(url) > LONGEST_URL
+    )
     if is_odd or "#" in url or "@" in parts.netloc or not host or port == 0:
         raise Invalid("an address is expected without a user, a fragment or special characters", "url")
     if parts.scheme != "https" and not (private and parts.scheme == "http"):

@@ -60,7 +60,10 @@ class Address(NamedTuple):
 
 def addresses(host: str, port: int, private: bool) -> list[Address]:
     """What the name stands for now. Raises NotAllowed when any of it is not public, and OSError for no address."""
-    found = [Address(info[0], info[4]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    try:
+        found = [Address(info[0], info[4]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except UnicodeError as error:  # A part of it is longer than a name's may be.
+        raise OSError("that is no name of a host") from error
     for address in found:
         if not private and not _is_public(str(address.place[0])):
             raise NotAllowed(f"{host} is {address.place[0]}, which is no public address")

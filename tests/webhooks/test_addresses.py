@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from checkout.errors import Invalid
-from checkout.webhooks import endpoints
+from checkout.webhooks import endpoints, posting
 from checkout.webhooks.posting import NotAllowed, Postman
 from tests.shared.tls import authority
 from tests.webhooks.conftest import Sender
@@ -45,6 +45,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *looks: tuple[str, ...]) -> list[
             "https://user@shop.example/",
         ),
         *("https://shop.example/#part", "https://shop.example:0/", "https://shop.example:x/", "https://sh op.example/"),
+        *("https://a..example/", "https://.example/", "https://" + "a" * 64 + ".example/"),
         *("https://商店.example/", "https://shop.example/\n", "https://shop.example/" + "x" * 2000),
         *("https://127.0.0.1/", "https://localhost/", "https://[::1]/", "https://10.1.2.3/", "https://192.168.1.1/"),
         *("https://172.16.0.1/", "https://169.254.169.254/latest", "https://0.0.0.0/", "https://100.64.0.1/"),
@@ -82,6 +83,11 @@ def test_a_name_that_comes_to_mean_this_machine_gets_nothing(
     found = sender.find(endpoint)
     assert found.last_answer == "not sent: shop.example is 127.0.0.1, which is no public address"
     assert (found.failures, found.set_aside) == (1, 0)
+
+
+def test_what_is_no_name_at_all_is_an_address_that_nobody_has() -> None:
+    with pytest.raises(OSError, match="no name"):
+        posting.addresses("a" * 64 + ".example", 443, private=False)
 
 
 def test_one_private_address_among_public_ones_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
