@@ -95,6 +95,7 @@ beat_schedule = {
     "send what webhooks wait for": {"task": "scan_webhooks", "schedule": 1.0, "options": {"expires": 1}},
     "see who falls behind": {"task": "watch_webhooks", "schedule": 600.0, "options": {"expires": 600}},
     "erase what is due": {"task": "erase_orders", "schedule": 10.0, "options": {"expires": 10}},
+    "take buyers out of bills": {"task": "blank_bills", "schedule": 30.0, "options": {"expires": 30}},
     "keep a relay running": {"task": "relay_events", "schedule": 0.5, "options": {"expires": 1}},
     # From 09:30 Beijing time the day before is due; then, and after a bill that was late, a tick finds it.
     "compare with Alipay's bill": {"task": "reconcile", "schedule": 600.0, "options": {"expires": 600}},

@@ -24,7 +24,7 @@ CREATE TABLE schema_version (
     finished int NOT NULL DEFAULT 0,
     CHECK (oldest_code <= version)
 );
-INSERT INTO schema_version (version, oldest_code, finished) VALUES (6, 1, 6);
+INSERT INTO schema_version (version, oldest_code, finished) VALUES (7, 1, 7);
 
 -- An amount as a person reads it.
 CREATE FUNCTION yuan(fen bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
@@ -139,8 +139,8 @@ CREATE TABLE orders (
     END)
 ) WITH (fillfactor = 75);
 
--- Few shops give their orders numbers of their own; those who do look for them.
-CREATE INDEX orders_by_reference ON orders (reference) WHERE reference <> '';
+-- Few shops give their orders numbers of their own; those who do look for them, a page at a time.
+CREATE INDEX orders_of_reference ON orders (reference, id) WHERE reference <> '';
 -- A user's own orders, newest first, by keyset.
 CREATE INDEX orders_of_user ON orders (user_id, id);
 
@@ -383,6 +383,8 @@ CREATE TABLE resolutions (
     resolved_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (kind, subject)
 );
+-- What was said about one order, for its timeline.
+CREATE INDEX resolutions_of_subject ON resolutions (subject);
 
 
 -- Our own loops: who stands still is named by doctor, metrics and /health/ready.
@@ -492,10 +494,12 @@ CREATE TABLE erasures_due (
 );
 CREATE INDEX erasures_due_first ON erasures_due (due_at);
 
--- How far the orders were looked through for the age at which they are erased.
+-- How far the orders were looked through for the age at which they are erased, and until when somebody may be
+-- taking buyers out of bills.
 CREATE TABLE retention (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
-    walked bigint NOT NULL DEFAULT 0
+    walked bigint NOT NULL DEFAULT 0,
+    blanking_until timestamptz NOT NULL DEFAULT '-infinity'
 );
 INSERT INTO retention DEFAULT VALUES;
 
@@ -513,7 +517,8 @@ CREATE TABLE bill_erasures (
 CREATE TABLE bills (
     day date PRIMARY KEY,
     asked_at timestamptz NOT NULL, -- what moved later is not on it
-    lines int CHECK (lines >= 0) -- NULL: the archive is here, but its lines are not all read yet
+    lines int CHECK (lines >= 0), -- NULL: the archive is here, but its lines are not all read yet
+    erasures_planned boolean NOT NULL DEFAULT false -- its rows of orders erased before are in bill_erasures, or blank
 );
 
 -- Its zip as it was downloaded, in pieces: no reader needs it whole. A zip is not worth compressing again.
@@ -555,6 +560,8 @@ CREATE TABLE discrepancies (
     -- One side's money, or both sides' that do not agree.
     CHECK ((ours_fen IS NULL) = (kind = 'theirs_only') AND (theirs_fen IS NULL) = (kind = 'ours_only'))
 );
+-- What a bill said about one attempt, for its order's timeline.
+CREATE INDEX discrepancies_of_trade ON discrepancies (out_trade_no);
 -- What is open is looked at often and is little; what was resolved is kept.
 CREATE INDEX discrepancies_open ON discrepancies (found_at) WHERE resolved_at IS NULL;
 

@@ -36,7 +36,7 @@ __all__ = [
 
 OLDEST_VERSION = 15
 # The last file of migrations/ that this code knows. Other processes read it from our sessions' names.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 10
 # Longer than any statement may run. Several in one message get here only by waiting for one lock after the other, or

@@ -43,6 +43,8 @@ def export(first: date, last: date, kind: str, output: Path | None, data_dir: Pa
         raise click.BadParameter("the last day comes before the first, or years behind it", param_hint="--to")
     if output is None and kind == "xlsx" and sys.stdout.isatty():
         raise click.UsageError("name a file: --output FILE.xlsx")
+    if output is not None and not output.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
     url = settings.database_url(data_dir)
     engine = db.connect(url, size=1, statement_seconds=STATEMENT_SECONDS, by_index=False)
     try:

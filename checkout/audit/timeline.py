@@ -86,11 +86,12 @@ _TIMELINE = sql("""
             'resolved_at', resolved_at))
         FROM alarms WHERE subject IN (SELECT out_trade_no FROM attempts UNION ALL SELECT out_request_no FROM back)
         UNION ALL
-        SELECT 2, resolved_at, 'resolution', kind, jsonb_build_object('subject', subject, 'note', note)
-        FROM resolutions WHERE subject IN (SELECT CAST(:id AS bigint)::text
-            UNION ALL SELECT order_id || '-' || n FROM attempts UNION ALL SELECT out_trade_no FROM attempts
-            UNION ALL SELECT out_request_no FROM back)
-            OR subject IN (SELECT id::text FROM back) AND kind LIKE 'refund%'
+        SELECT DISTINCT 2, resolved_at, 'resolution', kind, jsonb_build_object('subject', subject, 'note', note)
+        FROM (SELECT CAST(:id AS bigint)::text, '%'
+            UNION ALL SELECT order_id || '-' || n, '%' FROM attempts UNION ALL SELECT out_trade_no, '%' FROM attempts
+            UNION ALL SELECT out_request_no, '%' FROM back
+            UNION ALL SELECT id::text, 'refund%' FROM back) AS own (subject, kinds)
+            JOIN resolutions USING (subject) WHERE kind LIKE kinds
         UNION ALL
         SELECT 3, erased_at, 'order', 'erased', '{}' FROM mine WHERE erased_at IS NOT NULL
     ) AS entries ORDER BY at, rank, what LIMIT :limit

@@ -34,26 +34,36 @@ class Days(NamedTuple):
         return {"first": self.first, "last": self.last, "start": start, "end": end}
 
 
-# Nearly all money is on the bill of the day on which we heard of it, or of one beside it, hence the days around.
+# Nearly all money is on the bill of the day on which we heard of it, or of one beside it, hence the days around; what
+# we heard of later still is on these days' bills. Of several refunds of one amount that were made in Alipay's console
+# each has a line of its own.
 _MOVED = """
-    WITH paid AS MATERIALIZED (
+    WITH billed AS MATERIALIZED (
+        SELECT DISTINCT out_trade_no FROM bill_lines WHERE day BETWEEN :first AND :last
+    ), paid AS MATERIALIZED (
         SELECT p.*, COALESCE(
             (SELECT min(day) FROM bill_lines l WHERE l.out_trade_no = p.out_trade_no AND l.request_no = ''),
             (p.paid_at AT TIME ZONE 'Asia/Shanghai')::date) AS day
-        FROM payments p WHERE p.paid_at >= CAST(:start AS timestamptz) - interval '8 days'
-            AND p.paid_at < CAST(:end AS timestamptz) + interval '8 days'
+        FROM payments p LEFT JOIN billed b USING (out_trade_no)
+        WHERE p.paid_at IS NOT NULL AND (b.out_trade_no IS NOT NULL
+            OR p.paid_at >= CAST(:start AS timestamptz) - interval '8 days'
+            AND p.paid_at < CAST(:end AS timestamptz) + interval '8 days')
     ), back AS MATERIALIZED (
         SELECT r.*, p.out_trade_no, p.trade_no, COALESCE(
             (SELECT min(day) FROM bill_lines l
                 WHERE l.out_trade_no = p.out_trade_no AND l.request_no = r.out_request_no),
             CASE WHEN r.source = 'external' THEN (
-                SELECT min(day) FROM bill_lines l
+                SELECT day FROM bill_lines l
                 WHERE l.out_trade_no = p.out_trade_no AND l.request_no <> '' AND l.fen = -r.amount_fen
-                    AND NOT EXISTS (SELECT FROM refunds x WHERE x.out_request_no = l.request_no)) END,
+                    AND NOT EXISTS (SELECT FROM refunds x WHERE x.out_request_no = l.request_no)
+                ORDER BY day, line LIMIT 1 OFFSET (
+                    SELECT count(*) FROM refunds x WHERE x.order_id = r.order_id AND x.n = r.n AND x.id < r.id
+                        AND x.source = 'external' AND x.amount_fen = r.amount_fen)) END,
             (r.finished_at AT TIME ZONE 'Asia/Shanghai')::date) AS day
-        FROM refunds r JOIN payments p ON p.order_id = r.order_id AND p.n = r.n
-        WHERE r.status = 'succeeded' AND r.finished_at >= CAST(:start AS timestamptz) - interval '8 days'
-            AND r.finished_at < CAST(:end AS timestamptz) + interval '8 days'
+        FROM refunds r JOIN payments p ON p.order_id = r.order_id AND p.n = r.n LEFT JOIN billed b USING (out_trade_no)
+        WHERE r.status = 'succeeded' AND (b.out_trade_no IS NOT NULL
+            OR r.finished_at >= CAST(:start AS timestamptz) - interval '8 days'
+            AND r.finished_at < CAST(:end AS timestamptz) + interval '8 days')
     ), payments_of AS MATERIALIZED (
         SELECT order_id, json_agg(json_build_array(n, day, status, method, kept, paid_fen, out_trade_no, trade_no,
             to_char(paid_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) ORDER BY n) AS payments

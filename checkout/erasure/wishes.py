@@ -9,6 +9,8 @@ from checkout import schema
 from checkout.db import Connection, array, command, sql
 
 ORDERS_AT_ONCE = 1000
+# Longer than any transaction that accepts orders.
+SETTLED_SECONDS = 60
 
 
 class Wish(NamedTuple):
@@ -31,18 +33,27 @@ _SHOW = sql("""
     FROM erasures e WHERE e.user_id = :user_id
 """)
 # One look along the index of a user's orders for each wish that was ever made.
+# Ids are drawn before they are committed: those of the last minute may not all be there yet.
 _NEW = sql("""
-    SELECT e.user_id, o.id FROM erasures e CROSS JOIN LATERAL (
-        SELECT id FROM orders WHERE orders.user_id = e.user_id AND orders.id > e.walked ORDER BY id LIMIT 100
+    SELECT e.user_id, e.walked, o.id FROM erasures e CROSS JOIN LATERAL (
+        SELECT id FROM orders WHERE orders.user_id = e.user_id AND orders.id > e.walked
+            AND accepted_at < now() - make_interval(secs => :settled) ORDER BY id LIMIT 100
     ) o ORDER BY e.user_id, o.id LIMIT :limit
 """)
+# A wish that was said again meanwhile begins anew.
 _WALKED = command("""
-    UPDATE erasures e SET walked = w.walked
-    FROM unnest(CAST(:user_ids AS bigint[]), CAST(:walked AS bigint[])) AS w (user_id, walked)
-    WHERE e.user_id = w.user_id AND e.walked < w.walked
+    UPDATE erasures e SET walked = w.last
+    FROM unnest(CAST(:user_ids AS bigint[]), CAST(:walked AS bigint[]), CAST(:last AS bigint[]))
+        AS w (user_id, walked, last)
+    WHERE e.user_id = w.user_id AND e.walked = w.walked
 """)
 _PLAN = command("""
     INSERT INTO erasures_due (order_id) SELECT * FROM unnest(CAST(:ids AS bigint[])) ON CONFLICT DO NOTHING
+""")
+_PLAN_NEWEST = command("""
+    INSERT INTO erasures_due (order_id)
+    SELECT id FROM orders WHERE user_id = :user_id AND erased_at IS NULL ORDER BY id DESC LIMIT :limit
+    ON CONFLICT DO NOTHING
 """)
 # In id order, which is nearly the order of age: the walk stops at the first that is too young.
 _OLD = sql("""
@@ -53,9 +64,13 @@ _PASSED = command("UPDATE retention SET walked = :id")
 
 
 def store(connection: Connection, user_id: int) -> None:
-    """Keeps the wish for ever: it holds for orders to come. Raises UpgradeUnfinished while older code may run."""
+    """Keeps the wish for ever: it holds for orders to come. Those that are there are planned now, `ORDERS_AT_ONCE`.
+
+    Raises UpgradeUnfinished while older code may run.
+    """
     schema.require_finished(connection, schema.ERASURE_SINCE)
     connection.execute(_STORE, {"user_id": user_id})
+    connection.execute(_PLAN_NEWEST, {"user_id": user_id, "limit": ORDERS_AT_ONCE})
 
 
 def show(connection: Connection, user_id: int) -> Wish:
@@ -65,11 +80,12 @@ def show(connection: Connection, user_id: int) -> Wish:
 
 def walk(connection: Connection) -> int:
     """Plans the orders of users who wish it, as far as they were not seen yet; returns how many."""
-    rows = connection.execute(_NEW, {"limit": ORDERS_AT_ONCE}).all()
+    rows = connection.execute(_NEW, {"limit": ORDERS_AT_ONCE, "settled": SETTLED_SECONDS}).all()
     if rows:
-        walked = {row.user_id: row.id for row in rows}  # The highest of each comes last.
+        last = {(row.user_id, row.walked): row.id for row in rows}  # The highest of each comes last.
+        users, walked = zip(*last, strict=True)
         connection.execute(_PLAN, {"ids": array(row.id for row in rows)})
-        connection.execute(_WALKED, {"user_ids": array(walked), "walked": array(walked.values())})
+        connection.execute(_WALKED, {"user_ids": array(users), "walked": array(walked), "last": array(last.values())})
     return len(rows)
 
 

@@ -31,6 +31,10 @@ class Fence:
             return None
         return self._id
 
+    def is_beyond(self, reached: int) -> bool:
+        """Whether something after `reached` was drawn that will be final."""
+        return self._id > reached
+
 
 def drawn(connection: Connection) -> int:
     """The last id that any transaction has drawn."""

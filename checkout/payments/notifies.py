@@ -39,7 +39,7 @@ _CLAIM = sql("""
     WHERE applied_at IS NULL ORDER BY id LIMIT :most FOR NO KEY UPDATE SKIP LOCKED
 """)
 _CLAIM_ONE = sql("""
-    SELECT id, params FROM notifies WHERE id = :id AND applied_at IS NULL FOR NO KEY UPDATE SKIP LOCKED
+    SELECT id, params, out_trade_no FROM notifies WHERE id = :id AND applied_at IS NULL FOR NO KEY UPDATE SKIP LOCKED
 """)
 _PENDING = sql("SELECT id FROM notifies WHERE applied_at IS NULL ORDER BY id LIMIT :most")
 _APPLIED = command("""
@@ -52,18 +52,16 @@ _BLANK = command("""
         SELECT jsonb_object_agg(key, value) FROM jsonb_each(params) WHERE key = ANY(CAST(:kept AS text[])))
     WHERE out_trade_no = ANY(CAST(:numbers AS text[])) AND applied_at IS NOT NULL AND blanked_at IS NULL
 """)
+# Whoever erases the order waits until we have committed, or we until he has.
 _ERASED = sql("""
-    SELECT EXISTS (SELECT FROM payments p JOIN orders o ON o.id = p.order_id
-        WHERE p.out_trade_no = :number AND o.erased_at IS NOT NULL)
+    SELECT o.erased_at IS NOT NULL FROM payments p JOIN orders o ON o.id = p.order_id
+    WHERE p.out_trade_no = :number FOR SHARE OF o
 """)
 _IS_WAITING = sql("""
     SELECT EXISTS (
         SELECT FROM notifies WHERE applied_at IS NULL AND received_at < now() - make_interval(secs => :seconds))
 """)
-_FAILED = sql("""
-    UPDATE notifies SET applied_at = now(), outcome = 'failed' WHERE id = :id AND applied_at IS NULL
-    RETURNING out_trade_no
-""")
+_FAILED = command("UPDATE notifies SET applied_at = now(), outcome = 'failed' WHERE id = :id")
 # What Alipay signed and we did not believe is real money all the same.
 _ALARMS = {
     "unknown_payment": "notify_of_unknown_payment",
@@ -152,12 +150,15 @@ def _run_alone(engine: Engine, notify_id: int, rules: Rules) -> Applied:
 
 def _park(connection: Connection, notify_id: int, error: str) -> None:
     """Nobody tries it again: a person has to look, and while its attempt is open Alipay is asked, too."""
-    number = connection.execute(_FAILED, {"id": notify_id}).scalar()
-    if number is not None:
+    claimed = connection.execute(_CLAIM_ONE, {"id": notify_id}).one_or_none()
+    if claimed is not None:
+        number = claimed.out_trade_no
+        is_erased = connection.execute(_ERASED, {"number": number}).scalar()
+        connection.execute(_FAILED, {"id": notify_id})
         order_id = queries.hasten(connection, number)
         says = f"notify {notify_id} about order {order_id} cannot be applied: {error}"
         alarms.raise_alarm(connection, Alarm("notify_failed", number, says, order_id))
-        if connection.execute(_ERASED, {"number": number}).scalar_one():
+        if is_erased:
             blank(connection, [number])
 
 

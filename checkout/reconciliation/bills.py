@@ -35,7 +35,7 @@ _NOW = sql("SELECT now()")
 _FIND = sql("SELECT day, asked_at, lines FROM bills WHERE day = :day")
 _KEEP = sql("""
     INSERT INTO bills (day, asked_at, lines) VALUES (:day, :asked_at, :lines)
-    ON CONFLICT (day) DO UPDATE SET asked_at = excluded.asked_at, lines = excluded.lines
+    ON CONFLICT (day) DO UPDATE SET asked_at = excluded.asked_at, lines = excluded.lines, erasures_planned = false
 """)
 _CLEAR_ARCHIVE = sql("DELETE FROM bill_archives WHERE day = :day")
 _CLEAR_LINES = sql("DELETE FROM bill_lines WHERE day = :day")
@@ -51,14 +51,6 @@ _ADD = sql("""
     ON CONFLICT (day, line) DO NOTHING
 """)
 _COMPLETE = sql("UPDATE bills SET lines = :lines WHERE day = :day AND asked_at = :asked_at RETURNING day")
-# Those of its rows that belong to erased orders are to name nobody (blanking.py).
-_PLAN_ERASURES = sql("""
-    INSERT INTO bill_erasures (day, out_trade_no)
-    SELECT DISTINCT l.day, l.out_trade_no FROM bill_lines l
-        JOIN payments p ON l.out_trade_no IN (p.out_trade_no, p.trade_no) JOIN orders o ON o.id = p.order_id
-    WHERE l.day = :day AND o.erased_at IS NOT NULL
-    ON CONFLICT DO NOTHING
-""")
 _ANALYZE = sql("ANALYZE bill_lines")
 
 
@@ -131,7 +123,6 @@ def read(engine: Engine, kept: Bill) -> None:
         values = {"day": kept.day, "asked_at": kept.asked_at, "lines": count}
         if connection.execute(_COMPLETE, values).one_or_none() is None:
             raise Unavailable("the bill was fetched again meanwhile")
-        connection.execute(_PLAN_ERASURES, {"day": kept.day})
         connection.execute(_ANALYZE)
 
 

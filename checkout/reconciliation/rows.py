@@ -79,26 +79,28 @@ def check(content: IO[bytes]) -> None:
 
 def without_texts(listed: Iterator[str], numbers: Collection[str]) -> Iterator[str]:
     """The lines of a list, with their ends; of the rows with these numbers only what is no text."""
-    columns, raw = None, list[str]()
+    columns, raw, wanted = None, list[str](), frozenset(numbers)
     for line in listed:
         bare = line.rstrip("\r\n")
         is_around = _AROUND.match(bare) is not None
         if columns is not None and not is_around and not columns.begin(bare):
             raw.append(line)
             continue
-        yield from _named_nobody(raw, columns, numbers)
+        yield from _named_nobody(raw, columns, wanted)
         raw = [] if columns is None or is_around else [line]
         if not raw:
             yield line
         if columns is None and not line.startswith("#"):
             columns = Columns(bare.split(","))
-    yield from _named_nobody(raw, columns, numbers)
+    yield from _named_nobody(raw, columns, wanted)
 
 
-def _named_nobody(raw: Sequence[str], columns: Columns | None, numbers: Collection[str]) -> Sequence[str]:
+def _named_nobody(raw: Sequence[str], columns: Columns | None, numbers: frozenset[str]) -> Sequence[str]:
     row = "".join(raw).rstrip("\r\n")
     cells = row.split(",")
-    if columns is None or not raw or not {cells[place].strip() for place in columns.needed[:2]} & set(numbers):
+    if columns is None or numbers.isdisjoint(
+        cells[place].strip() for place in columns.needed[:2] if place < len(cells)
+    ):
         return raw
     fixed = columns.without_texts()
     fits = _Fitting(cells, fixed).all() if len(cells) <= columns.width + MOST_COMMAS else set[tuple[str, ...]]()

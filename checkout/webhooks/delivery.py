@@ -9,13 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import uuid4
-
-import msgspec
 
 from checkout.audit import alarms
 from checkout.audit.alarms import Alarm
@@ -25,17 +20,18 @@ from checkout.events import log
 from checkout.events.fence import Fence
 from checkout.events.log import Logged
 from checkout.webhooks import endpoints, subjects
-from checkout.webhooks.posting import LONGEST_ANSWER, Answer, NotAllowed, Postman
+from checkout.webhooks.sending import Post, send
 from checkout.webhooks.subjects import Key, Subject
 
 # Longer than a round and the last posts that it began.
 LEASE_SECONDS = 60
-ROUND_SECONDS = 20.0
 EVENTS_AT_ONCE = 200
-POSTS_AT_ONCE = 8
 AWAY_SECONDS = (1, 5, 15, 60, 300, 900, 1800, 3600)
 # So many in a row without an answer, and nobody is there.
 MOST_UNANSWERED = 3
+# Who was away hears one event; after so many tries others, too, for it may be that event to which nobody answers.
+ALONE_TRIES = 3
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1.0
 
 
 class Held(NamedTuple):
@@ -48,20 +44,15 @@ class Held(NamedTuple):
     reached: int
     failures: int
 
-
-@dataclass
-class Post:
-    """What is sent of one subject, and what became of it; `aside` when it was set aside before."""
-
-    events: Sequence[Logged]
-    aside: Subject | None = None
-    more: Logged | None = None  # The last one that was read, when there may be others behind it.
-    taken: list[tuple[Logged, Answer]] = field(default_factory=list)
-    failed: tuple[Logged, Answer] | None = None
+    @property
+    def is_tried_alone(self) -> bool:
+        """Who was away hears one event first, not a batch that he may not be there for."""
+        return 0 < self.failures < ALONE_TRIES
 
     @property
-    def is_done(self) -> bool:
-        return self.failed is not None or len(self.taken) == len(self.events)
+    def patience(self) -> int:
+        """How many go unanswered until nobody is there: ever more, for it may be just these."""
+        return int(min(EVENTS_AT_ONCE, MOST_UNANSWERED << max(0, self.failures - ALONE_TRIES)))
 
 
 _LEASE = sql("""
@@ -106,16 +97,20 @@ def run(engine: Engine, endpoint_id: int, seconds: float, stop: Callable[[], boo
     Returns 0 at once when somebody else delivers to this endpoint, or when it is not its turn.
     """
     holder, fence, taken = str(uuid4()), Fence(), 0
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, FIRST_PAUSE
     try:
         while time.monotonic() < end and not stop():
             held = _lease(engine, endpoint_id, holder)
             if held is None:
                 break
-            moved, count = _round(engine, fence, held, holder)
-            taken += count
-            if not moved:
+            count = _round(engine, fence, held, holder)
+            if count is None and not fence.is_beyond(held.reached):
                 break
+            # What is written all the time is never quiet: the fence of before comes true, a new one would not.
+            pause = min(2 * pause, LONGEST_PAUSE) if count is None else FIRST_PAUSE
+            if count is None:
+                time.sleep(pause)
+            taken += count or 0
     finally:
         with transaction(engine) as connection:
             connection.execute(_RELEASE, {"id": endpoint_id, "holder": holder})
@@ -129,25 +124,35 @@ def _lease(engine: Engine, endpoint_id: int, holder: str) -> Held | None:
     return Held(*row) if row else None
 
 
-def _round(engine: Engine, fence: Fence, held: Held, holder: str) -> tuple[bool, int]:
-    """Whether there was anything, and how many events were taken."""
-    # Who was away hears one event first, not a batch that he may not be there for.
-    most = 1 if held.failures else EVENTS_AT_ONCE
+def _round(engine: Engine, fence: Fence, held: Held, holder: str) -> int | None:
+    """How many events were taken; None: there was nothing to send, and nothing to pass by."""
     with engine.connect() as connection:
         final = fence.beyond(connection, held.reached)
-        batch = log.between(connection, held.reached, final, most) if final is not None else []
-        reached = held.reached if final is None else batch[-1].id if len(batch) == most else final
-        posts = [*_set_aside(connection, held, reached, most), *_new(connection, held, batch)]
+        batch, reached = _batch(connection, held, final)
+        fresh = _new(connection, held, batch)
+        posts = [*fresh, *_set_aside(connection, held, reached, 1 - len(fresh) if held.is_tried_alone else None)]
         secrets = endpoints.secrets_of(connection, held.id)
     if final is None and not posts:
-        return False, 0
-    _send(held, posts, secrets)
+        return None
+    send(held.url, secrets, held.private, posts, held.patience)
     with transaction(engine) as connection:
         _save(connection, held, holder, posts, reached)
-    return True, sum(len(post.taken) for post in posts)
+    return sum(len(post.taken) for post in posts)
 
 
-def _set_aside(connection: Connection, held: Held, reached: int, most: int) -> list[Post]:
+def _batch(connection: Connection, held: Held, final: int | None) -> tuple[Sequence[Logged], int]:
+    """What the log has next, and how far the place may move with it."""
+    if final is None:
+        return (), held.reached
+    batch = log.between(connection, held.reached, final, EVENTS_AT_ONCE)
+    wanted = (place for place, event in enumerate(batch, 1) if endpoints.wants(held.topics, event.topic))
+    if held.is_tried_alone and (first := next(wanted, None)):
+        batch = batch[:first]
+        return batch, batch[-1].id
+    return batch, batch[-1].id if len(batch) == EVENTS_AT_ONCE else final
+
+
+def _set_aside(connection: Connection, held: Held, reached: int, most: int | None) -> list[Post]:
     """What waits of the subjects whose turn it is; what the batch has of them comes along, for the batch leaves it."""
     posts = []
     for one in subjects.due(connection, held.id)[:most]:
@@ -167,68 +172,21 @@ def _new(connection: Connection, held: Held, batch: Sequence[Logged]) -> list[Po
     return [Post(events) for events in by_subject.values()]
 
 
-class _Course:
-    """How a round goes: it ends when its time is over, or when nobody seems to be there."""
-
-    def __init__(self) -> None:
-        self._end = time.monotonic() + ROUND_SECONDS
-        self._taken = self._unanswered = 0
-        self._gone = False
-
-    @property
-    def is_over(self) -> bool:
-        nobody = not self._taken and self._unanswered >= MOST_UNANSWERED
-        return self._gone or nobody or time.monotonic() > self._end
-
-    def note(self, answer: Answer) -> None:
-        self._taken += answer.is_taken
-        self._unanswered += answer.is_away
-        self._gone |= answer.is_gone
-
-
-def _send(held: Held, posts: Sequence[Post], secrets: Sequence[str]) -> None:
-    """Sends what it can in its time; each post knows what became of it."""
-    if not any(post.events for post in posts):
-        return
-    try:
-        postman = Postman(held.url, secrets, held.private)
-    except (NotAllowed, OSError) as error:
-        first = next(post for post in posts if post.events)
-        first.failed = first.events[0], Answer(None, f"not sent: {str(error)[:LONGEST_ANSWER]}")
-        return
-    course = _Course()
-    with closing(postman), ThreadPoolExecutor(min(POSTS_AT_ONCE, len(posts))) as pool:
-        list(pool.map(lambda post: _post(postman, course, post), posts))
-
-
-def _post(postman: Postman, course: _Course, post: Post) -> None:
-    """One subject's events in their order, as far as they are taken."""
-    for event in post.events:
-        if course.is_over:
-            return
-        answer = postman.post(str(event.id), msgspec.json.encode(event.cloud_event()))
-        course.note(answer)
-        if not answer.is_taken:
-            post.failed = event, answer
-            return
-        post.taken.append((event, answer))
-
-
 def _save(connection: Connection, held: Held, holder: str, posts: Sequence[Post], reached: int) -> None:
-    failed = [post.failed[1] for post in posts if post.failed]
-    is_taken = any(post.taken for post in posts)
-    is_gone = any(answer.is_gone for answer in failed)
-    is_away = bool(failed) and not is_taken and all(answer.is_away for answer in failed)
     fresh = [post for post in posts if post.aside is None]
+    failed = [post.failed[1] for post in posts if post.failed]
+    is_gone = any(answer.is_gone for answer in failed)
     is_full = _is_full(connection, held, fresh)
-    stays = is_gone or is_away or is_full
+    stays = is_gone or is_full or _is_away(held, posts, fresh)
     unsent = [post.events[len(post.taken)].id for post in fresh if not post.is_done or (stays and post.failed)]
-    tried = [*failed, *(answer for post in posts for _, answer in post.taken)]
+    taken = [answer for post in posts for _, answer in post.taken]
+    tried = [*failed, *taken]
+    is_over = taken or any(post.failed for post in fresh)  # Nobody was away, or no longer.
     values = {
         "id": held.id,
         "holder": holder,
         "reached": min([reached, *(event_id - 1 for event_id in unsent)]),
-        "failures": (held.failures + 1 if stays else 0) if tried else held.failures,
+        "failures": held.failures + 1 if stays else 0 if is_over else held.failures,
         "pause": AWAY_SECONDS[min(held.failures, len(AWAY_SECONDS) - 1)] if stays else 0,
         "gone": is_gone,
         "answer": tried[0].text if tried else None,
@@ -238,8 +196,22 @@ def _save(connection: Connection, held: Held, holder: str, posts: Sequence[Post]
     _note(connection, held, posts)
     if not stays:
         subjects.put(connection, held.id, [subjects.behind(*post.failed, 1) for post in fresh if post.failed])
-    _save_set_aside(connection, held, [(post, post.aside) for post in posts if post.aside], stays)
+    _save_set_aside(connection, held, [(post, post.aside) for post in posts if post.aside])
     _tell(connection, held, is_gone, is_full)
+    if held.failures and taken and not stays:
+        _recovered(connection, held)
+
+
+def _is_away(held: Held, posts: Sequence[Post], fresh: Sequence[Post]) -> bool:
+    """Whether nobody is there. What was set aside before says nothing of it: it waits by itself in any case.
+
+    A few that are never answered, and have been waited for often enough, are set aside as others are.
+    """
+    answers = [post.failed[1] for post in fresh if post.failed]
+    if not answers or any(post.taken for post in posts) or not all(answer.is_away for answer in answers):
+        return False
+    is_a_few = len(fresh) < MOST_UNANSWERED and all(answer.is_sent for answer in answers)
+    return not is_a_few or held.failures < ALONE_TRIES
 
 
 def _is_full(connection: Connection, held: Held, fresh: Sequence[Post]) -> bool:
@@ -247,10 +219,10 @@ def _is_full(connection: Connection, held: Held, fresh: Sequence[Post]) -> bool:
     return failed > 0 and subjects.count(connection, held.id) + failed > subjects.MOST_SUBJECTS
 
 
-def _save_set_aside(connection: Connection, held: Held, posts: Sequence[tuple[Post, Subject]], stays: bool) -> None:
+def _save_set_aside(connection: Connection, held: Held, posts: Sequence[tuple[Post, Subject]]) -> None:
     ended, waiting = [], []
     for post, aside in posts:
-        if post.failed and stays:
+        if post.is_untouched:
             continue
         if post.failed:
             waiting.append(subjects.behind(*post.failed, 1 if post.taken else aside.tries + 1))
@@ -263,6 +235,12 @@ def _save_set_aside(connection: Connection, held: Held, posts: Sequence[tuple[Po
             ended.append(aside.key)
     subjects.put(connection, held.id, waiting)
     subjects.end(connection, held.id, ended)
+
+
+def _recovered(connection: Connection, held: Held) -> None:
+    """It is there again: what was set aside while it was away need not wait for its own next try."""
+    subjects.hasten(connection, held.id)
+    alarms.settle(connection, [endpoints.subject(held.id)], ["webhook_full"])
 
 
 def _note(connection: Connection, held: Held, posts: Sequence[Post]) -> None:

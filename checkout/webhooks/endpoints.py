@@ -15,7 +15,7 @@ from checkout.db import Connection, array, command, sql
 from checkout.errors import Invalid, NotFound
 from checkout.events import fence
 from checkout.events.log import TOPICS
-from checkout.webhooks import posting
+from checkout.webhooks import posting, subjects
 
 # Each has a thread of its own among the workers of the queue webhooks.
 MOST_ENDPOINTS = 16
@@ -75,12 +75,11 @@ _ROTATE = sql("""
 _REMOVE = sql("DELETE FROM webhook_endpoints WHERE id = :id RETURNING id")
 # Whoever delivers just now has lost its lease, and with it the right to move the endpoint on.
 _REPLAY = sql("""
-    UPDATE webhook_endpoints SET reached = :after, failures = 0, next_try_at = NULL, gone = false, holder = NULL,
-        leased_until = '-infinity'
+    UPDATE webhook_endpoints SET reached = LEAST(COALESCE(:after, reached), reached),
+        failures = 0, next_try_at = NULL, gone = false, holder = NULL, leased_until = '-infinity'
     WHERE id = :id RETURNING id
 """)
 _FORGET_SUBJECTS = command("DELETE FROM webhook_subjects WHERE endpoint_id = :id AND event_id > :after")
-_HASTEN_SUBJECTS = command("UPDATE webhook_subjects SET next_try_at = now() WHERE endpoint_id = :id")
 _SECRETS = sql(
     "SELECT secret, CASE WHEN former_until > now() THEN former_secret END FROM webhook_endpoints WHERE id = :id"
 )
@@ -140,10 +139,9 @@ def replay(connection: Connection, endpoint_id: int, after: int | None = None) -
 
     An endpoint that was gone is tried again.
     """
-    reached = find(connection, endpoint_id).reached
-    again = reached if after is None else min(after, fence.drawn(connection))
-    connection.execute(_REPLAY, {"id": endpoint_id, "after": again}).one()
-    connection.execute(_HASTEN_SUBJECTS, {"id": endpoint_id})
+    if connection.execute(_REPLAY, {"id": endpoint_id, "after": after}).one_or_none() is None:
+        raise NotFound(f"there is no webhook {endpoint_id}")
+    subjects.hasten(connection, endpoint_id)
     if after is not None:
         connection.execute(_FORGET_SUBJECTS, {"id": endpoint_id, "after": after})
     alarms.settle(connection, [subject(endpoint_id)], alarms.OF_WEBHOOKS)

@@ -18,6 +18,8 @@ from standardwebhooks.webhooks import Webhook
 from checkout.errors import CheckoutError
 
 CONNECT_SECONDS = 3.0
+MOST_ADDRESSES = 3
+HANDSHAKE_SECONDS = 5.0
 POST_SECONDS = 15.0
 LONGEST_ANSWER = 200
 _READ_BYTES = 1024
@@ -31,10 +33,14 @@ class NotAllowed(CheckoutError):
 
 
 class Answer(NamedTuple):
-    """What came back; `status` is None when nobody answered. `text` is bounded, and whatever the receiver wrote."""
+    """What came back; `status` is None when nobody answered. `text` is bounded, and what the receiver wrote of it.
+
+    `is_sent`: the message went out, so that it may be this message to which nobody answers.
+    """
 
     status: int | None
     text: str
+    is_sent: bool = True
 
     @property
     def is_taken(self) -> bool:
@@ -72,13 +78,20 @@ def addresses(host: str, port: int, private: bool) -> list[Address]:
 
 def _is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    if isinstance(address, ipaddress.IPv6Address) and address in _NAT64:
-        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.is_global and not address.is_multicast and (inner is None or _is_public(str(inner)))
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return _is_public(str(inner))
+        if address not in _GIVEN_OUT:
+            return False
+    return address.is_global and not address.is_multicast
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# What else may look global was never given to anybody (IANA, IPv6 Global Unicast Address Assignments).
+_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
 
 
 class Postman:
@@ -88,11 +101,12 @@ class Postman:
         """Looks the address up: what was looked at is what is connected to. Raises NotAllowed and OSError."""
         parts = urlsplit(url)
         self._is_tls = parts.scheme == "https"
-        self._host = parts.hostname or ""
+        name = parts.hostname or ""
+        self._host = name.removesuffix(".")  # TLS and HTTP know names without the dot that may end them.
         self._port = parts.port or (443 if self._is_tls else 80)
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._signers = [Webhook(secret) for secret in secrets]
-        self._addresses = addresses(self._host, self._port, private)
+        self._addresses = addresses(name, self._port, private)[:MOST_ADDRESSES]
         self._context = ssl.create_default_context() if self._is_tls else None
         self._own = threading.local()
         self._all: list[http.client.HTTPConnection] = []
@@ -103,12 +117,12 @@ class Postman:
             if getattr(self._own, "connection", None) is not None:
                 with suppress(_Ended):
                     return self._exchange(message_id, body)
-            self._connect()
+            if (away := self._connect()) is not None:
+                return _nobody(away, is_sent=False)
             return self._exchange(message_id, body)
         except (OSError, http.client.HTTPException, ValueError, _Ended) as error:
             self._drop()
-            why = error.__cause__ if isinstance(error, _Ended) else error
-            return Answer(None, f"nobody answered: {type(why).__name__}")
+            return _nobody(error.__cause__ if isinstance(error, _Ended) else error)
 
     def close(self) -> None:
         """All connections of all threads."""
@@ -126,19 +140,32 @@ class Postman:
             "webhook-signature": " ".join(signatures),
         }
 
-    def _connect(self) -> None:
+    def _connect(self) -> OSError | None:
+        """Returns why nobody could be reached."""
         self._drop()
-        connection: http.client.HTTPConnection
-        if self._context is None:
-            connection = http.client.HTTPConnection(self._host, self._port)
-        else:
-            connection = http.client.HTTPSConnection(self._host, self._port, context=self._context)
+        try:
+            reached = self._reached()
+            if self._context is not None:
+                reached = self._secured(self._context, reached)
+        except OSError as error:
+            return error
+        made = http.client.HTTPConnection if self._context is None else http.client.HTTPSConnection
+        connection = made(self._host, self._port)
+        connection.sock = reached
         self._own.connection = connection
         self._all.append(connection)
-        plain = connection.sock = self._reached()
-        if self._context is not None:
-            with _Deadline(plain):
-                connection.sock = self._context.wrap_socket(plain, server_hostname=self._host)
+        return None
+
+    def _secured(self, context: ssl.SSLContext, plain: socket.socket) -> socket.socket:
+        """Raises OSError. The limit is that of the whole handshake, however slowly the other side goes on."""
+        try:
+            plain.settimeout(HANDSHAKE_SECONDS)
+            secured = context.wrap_socket(plain, server_hostname=self._host)
+            secured.settimeout(POST_SECONDS)
+            return secured
+        except BaseException:
+            plain.close()
+            raise
 
     def _reached(self) -> socket.socket:
         for address in self._addresses[:-1]:
@@ -171,8 +198,7 @@ class Postman:
             text = response.read(_READ_BYTES)
         if response.will_close or not response.isclosed():  # What is longer is not waited for.
             self._drop()
-        words = " ".join(text.decode(errors="replace").split())[:LONGEST_ANSWER]
-        return Answer(response.status, f"{response.status} {words}".strip())
+        return Answer(response.status, f"{response.status} {_printable(text)}".strip())
 
     def _drop(self) -> None:
         connection = getattr(self._own, "connection", None)
@@ -180,6 +206,16 @@ class Postman:
             connection.close()
             self._all.remove(connection)
             self._own.connection = None
+
+
+def _nobody(why: BaseException | None, *, is_sent: bool = True) -> Answer:
+    return Answer(None, f"nobody answered: {type(why).__name__}", is_sent)
+
+
+def _printable(text: bytes) -> str:
+    """What the database takes and a terminal may show, whatever came over the wire."""
+    words = "".join(one if one.isprintable() else " " for one in text.decode(errors="replace"))
+    return " ".join(words.split())[:LONGEST_ANSWER]
 
 
 class _Ended(Exception):

@@ -78,6 +78,7 @@ _END = command("""
     USING unnest(CAST(:of_stock AS bool[]), CAST(:subjects AS text[])) AS e (of_stock, subject)
     WHERE endpoint_id = :id AND s.of_stock = e.of_stock AND s.subject = e.subject
 """)
+_HASTEN = command("UPDATE webhook_subjects SET next_try_at = now() WHERE endpoint_id = :id")
 
 
 def due(connection: Connection, endpoint_id: int) -> list[Subject]:
@@ -113,6 +114,11 @@ def put(connection: Connection, endpoint_id: int, waiting: Sequence[Subject]) ->
     rows = [(*one.key, one.event_id, one.event_at.isoformat(), one.tries, one.answer) for one in waiting]
     if rows:
         connection.execute(_PUT, _ROW.values(rows) | {"id": endpoint_id, "ladder": array(LADDER_SECONDS)})
+
+
+def hasten(connection: Connection, endpoint_id: int) -> None:
+    """Their next tries are due now."""
+    connection.execute(_HASTEN, {"id": endpoint_id})
 
 
 def end(connection: Connection, endpoint_id: int, keys: Sequence[Key]) -> None:

@@ -14,6 +14,8 @@ LEAVING = (
     order("words came back", "erased_orders_name_nobody", ERASED, "metadata = '{}'"),
     order("an order is marked as erased and is not", "erased_orders_name_nobody", COMPLETED, "erased_at = now()"),
     attempt("a buyer came back", "erased_orders_name_nobody", ERASED, "buyer_id = '2088'"),
+    row("an order was passed by", "wishes_reach_every_order", ERASED,
+        f"UPDATE orders SET erased_at = NULL WHERE id = {ERASED}; UPDATE erasures SET walked = {ERASED}"),
     row("a notify names its buyer", "erased_orders_name_nobody", "notify ",
         "UPDATE notifies SET params = params || '{\"buyer_id\": \"2088\"}'"),
     row("a notify of an erased order was not blanked", "erased_orders_name_nobody", "notify ",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
 from checkout.alipay import notify
 from checkout.db import Engine, sql, transaction
+from checkout.erasure import orders as erasing
+from checkout.erasure import wishes
 from checkout.orders import shipping
 from checkout.payments import notifies
 from tests.erasure.steps import a_full_order, again, erase, expired, run, whole
@@ -21,6 +24,7 @@ from tests.shared.factories import (
     shipped,
 )
 from tests.shared.notifies import Signer
+from tests.shared.processes import eventually
 from tests.shared.threads import at_once
 
 pytestmark = on_each_version
@@ -88,6 +92,33 @@ def test_a_notify_that_cannot_be_applied_is_not_kept_with_its_buyer(engine: Engi
     applied(engine)
     late = row(engine, "notifies", id=number)
     assert (late.outcome, late.blanked_at is not None, "buyer_id" in late.params) == ("failed", True, False)
+
+
+def test_a_notify_that_is_put_aside_while_its_order_is_erased_leaves_no_buyer(engine: Engine, signer: Signer) -> None:
+    """The erasure has looked for applied notifies already, and is not committed yet."""
+    a_sku(engine, stock=9)
+    _, payment = expired(engine)
+    number = stored(engine, signer, payment)
+
+    def park() -> None:
+        with transaction(engine) as connection:
+            notifies._park(connection, number, "22003 out of range")
+
+    parking = threading.Thread(target=park)
+    with transaction(engine) as connection:
+        wishes.store(connection, 1)
+        assert erasing.erase_due(connection, 0)[1]
+        parking.start()
+        waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+        eventually(lambda: one(engine, waiting) or not parking.is_alive(), "who puts it aside waits")
+    parking.join(100)
+    late = row(engine, "notifies", id=number)
+    assert (late.outcome, late.blanked_at is not None, "buyer_id" in late.params) == ("failed", True, False)
+
+
+def one(engine: Engine, statement: str) -> Any:
+    with transaction(engine) as connection:
+        return connection.execute(sql(statement)).scalar_one()
 
 
 def test_a_notify_and_the_erasure_at_the_same_instant_leave_no_buyer(engine: Engine, signer: Signer) -> None:

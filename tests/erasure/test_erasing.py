@@ -7,11 +7,22 @@ from datetime import datetime
 import pytest
 
 from checkout import schema
-from checkout.db import Engine, sql, transaction
+from checkout.db import Engine, array, sql, transaction
 from checkout.erasure import wishes
 from checkout.errors import UpgradeUnfinished
 from checkout.orders import closing, shipping
-from tests.erasure.steps import NAMED, a_full_order, again, erase, expired, is_erased, placed_now, run, whole
+from tests.erasure.steps import (
+    NAMED,
+    a_full_order,
+    a_minute_passes,
+    again,
+    erase,
+    expired,
+    is_erased,
+    placed_now,
+    run,
+    whole,
+)
 from tests.shared.client import Client
 from tests.shared.databases import on_each_version
 from tests.shared.factories import (
@@ -78,12 +89,49 @@ def test_the_wish_holds_for_orders_to_come(engine: Engine) -> None:
     with transaction(engine) as connection:
         closing.cancel(connection, later, 1)
         closing.cancel(connection, others, 2)
+    a_minute_passes(engine)
     erase(engine)
     assert (is_erased(engine, later), is_erased(engine, others)) == (True, False)
 
 
-def test_a_user_with_many_orders_loses_all_of_them(engine: Engine) -> None:
+def test_an_order_that_was_accepted_by_a_slow_transaction_is_not_passed_by(engine: Engine) -> None:
+    """Its id was drawn before those of others that are there already."""
+    a_sku(engine, stock=9)
+    erase(engine, 1)
+    with transaction(engine) as slow:
+        first = slow.execute(sql("SELECT nextval(pg_get_serial_sequence('orders', 'id'))")).scalar_one()
+        others = a_full_order(engine)
+        erase(engine)
+        [wish] = rows(engine, "erasures")
+        assert wish.walked < first < others
+    a_minute_passes(engine)
+    erase(engine)
+    [wish] = rows(engine, "erasures")
+    assert wish.walked == others
+    assert [one.order_id for one in rows(engine, "erasures_due")] == [others]
+
+
+def test_a_wish_that_is_said_again_while_it_is_walked_is_walked_again(engine: Engine) -> None:
+    a_sku(engine, stock=9)
+    before, order_id = a_full_order(engine), a_full_order(engine)
+    a_minute_passes(engine)
+    with transaction(engine) as connection:
+        wishes.store(connection, 1)
+        connection.execute(sql("UPDATE erasures SET walked = :id"), {"id": before})
+    with transaction(engine) as connection:
+        [seen] = connection.execute(wishes._NEW, {"limit": 1, "settled": 0}).all()
+        assert (seen.walked, seen.id) == (before, order_id)
+        with transaction(engine) as other:
+            wishes.store(other, 1)
+        values = {"user_ids": array([1]), "walked": array([seen.walked]), "last": array([seen.id])}
+        connection.execute(wishes._WALKED, values)
+    assert row(engine, "erasures").walked == 0
+
+
+def test_a_user_with_many_orders_loses_all_of_them(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wishes, "ORDERS_AT_ONCE", 50)
     orders = [an_order(engine) for _ in range(230)]
+    a_minute_passes(engine)
     with transaction(engine) as connection:
         connection.execute(sql("UPDATE orders SET status = 'rejected', reason = 'out_of_stock'"))
         connection.execute(sql("DELETE FROM arrivals"))
@@ -120,8 +168,7 @@ def test_late_money_for_an_erased_order_goes_back_and_reinstates_nothing(engine:
     (erased, late), (kept, as_late) = expired(engine), expired(engine, method="wap")
     with transaction(engine) as connection:
         wishes.store(connection, 1)
-        connection.execute(sql("INSERT INTO erasures_due (order_id) VALUES (:id)"), {"id": erased})
-        connection.execute(sql("UPDATE erasures SET walked = :id"), {"id": kept})
+        connection.execute(sql("DELETE FROM erasures_due WHERE order_id = :id"), {"id": kept})
     erase(engine)
     assert (is_erased(engine, erased), is_erased(engine, kept)) == (True, False)
     told(engine, a_trade(late), a_trade(as_late))

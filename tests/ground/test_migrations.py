@@ -219,9 +219,9 @@ def test_two_at_once_take_turns(
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ("version = 1, oldest_code = 1", "its schema is number 1, and this code needs 6: run checkout migrate"),
-        ("version = 99, oldest_code = 98", "for code that knows 98 or more, and this code knows 6: install the newer"),
-        ("version = 99, oldest_code = 6", ""),
+        ("version = 1, oldest_code = 1", "its schema is number 1, and this code needs 7: run checkout migrate"),
+        ("version = 99, oldest_code = 98", "for code that knows 98 or more, and this code knows 7: install the newer"),
+        ("version = 99, oldest_code = 7", ""),
     ],
 )
 def test_code_starts_only_with_a_schema_that_it_can_work_with(

@@ -61,7 +61,7 @@ def test_a_planner_left_free_reads_all_users_for_each_user_of_a_batch(
 INDEXES = {
     "out_trade_no": "payments_out_trade_no_key",
     "trade_no": "payments_trade",
-    "reference": "orders_by_reference",
+    "reference": "orders_of_reference",
     "user": "orders_of_user",
     "all": "orders_pkey",
 }

@@ -141,4 +141,4 @@ def test_orders_are_found_by_it(engine: Engine) -> None:
     assert order(engine, order_id).reference == "WX-1"
     with transaction(engine) as connection:
         plan = connection.exec_driver_sql("EXPLAIN SELECT id FROM orders WHERE reference = 'WX-1' AND reference <> ''")
-        assert "orders_by_reference" in str(plan.all())
+        assert "orders_of_reference" in str(plan.all())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 import zipfile
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -18,6 +20,7 @@ from checkout.reconciliation import archive, blanking, rows
 from tests.reconciliation.papers import COLUMNS, packed, row, trades
 from tests.reconciliation.shop import Shop
 from tests.shared import factories
+from tests.shared.processes import eventually
 
 BUYER = "王*明(138******00)"
 
@@ -109,7 +112,13 @@ def erase(shop: Shop) -> int:
         wishes.store(connection, 1)
     for _ in erasing.run(shop.engine, 0):
         pass
-    return blanking.blank_bills(shop.engine)
+    return blanked(shop)
+
+
+def blanked(shop: Shop) -> int:
+    """The worker's step; returns how many bills were written anew."""
+    blanking.plan_bills(shop.engine)
+    return sum(blanking.blank(shop.engine, day) for day in blanking.days(shop.engine))
 
 
 def buyer_of(text: str, number: str) -> str:
@@ -129,7 +138,7 @@ def test_a_stored_bill_forgets_the_buyer_of_an_erased_order(shop: Shop) -> None:
     assert buyer_of(text, payment.out_trade_no) == ""
     assert buyer_of(text, other.out_trade_no) != ""
     assert factories.rows(shop.engine, "bill_erasures") == []
-    assert blanking.blank_bills(shop.engine) == 0
+    assert blanked(shop) == 0
 
 
 def test_a_bill_that_comes_after_the_erasure_forgets_him_as_well(shop: Shop) -> None:
@@ -138,7 +147,7 @@ def test_a_bill_that_comes_after_the_erasure_forgets_him_as_well(shop: Shop) -> 
     for fetch_again in (False, True):
         assert shop.reconcile(fetch_again=fetch_again).is_clean
         assert buyer_of(stored(shop, shop.today), payment.out_trade_no)
-        assert blanking.blank_bills(shop.engine) == 1
+        assert blanked(shop) == 1
         assert buyer_of(stored(shop, shop.today), payment.out_trade_no) == ""
 
 
@@ -156,8 +165,100 @@ def test_a_bill_that_was_fetched_again_meanwhile_is_blanked_in_the_next_round(
 
     monkeypatch.setattr(archive, "rewrite", meanwhile)
     assert erase(shop) == 0
-    assert blanking.blank_bills(shop.engine) == 1
+    assert blanked(shop) == 1
     assert buyer_of(stored(shop, shop.today), payment.out_trade_no) == ""
+
+
+def test_one_who_writes_a_bill_at_the_same_time_brings_nobody_back(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He has read the bill before we wrote it, with fewer of its rows to be blanked."""
+    first, second = ended(shop), ended(shop)
+    shop.reconcile()
+    rewrite, numbers = archive.rewrite, sql("DELETE FROM bill_erasures WHERE out_trade_no = :number")
+
+    def meanwhile(*arguments: Any) -> None:
+        rewrite(*arguments)
+        monkeypatch.setattr(archive, "rewrite", rewrite)
+        with transaction(shop.engine) as connection:
+            blanking.plan(connection, [second.out_trade_no])
+        assert blanking.blank(shop.engine, shop.today)
+
+    blanking.plan_bills(shop.engine)
+    with transaction(shop.engine) as connection:
+        wishes.store(connection, 1)
+    for _ in erasing.run(shop.engine, 0):
+        pass
+    with transaction(shop.engine) as connection:
+        connection.execute(numbers, {"number": second.out_trade_no})
+    monkeypatch.setattr(archive, "rewrite", meanwhile)
+    assert not blanking.blank(shop.engine, shop.today)
+    text = stored(shop, shop.today)
+    assert [buyer_of(text, one.out_trade_no) for one in (first, second)] == ["", ""]
+
+
+def test_one_process_at_a_time_takes_buyers_out_of_bills(shop: Shop) -> None:
+    with blanking.lease(shop.engine) as is_ours:
+        with blanking.lease(shop.engine) as is_theirs:
+            assert (is_ours, is_theirs) == (True, False)
+        with blanking.lease(shop.engine) as is_theirs:
+            assert not is_theirs
+    with blanking.lease(shop.engine) as is_ours:
+        assert is_ours
+
+
+def test_an_erasure_that_is_not_committed_yet_is_not_missed_by_who_plans_a_bill(shop: Shop) -> None:
+    """It looked before the bill's lines were there; who plans waits for it."""
+    payment, planned = ended(shop), threading.Event()
+    with transaction(shop.engine) as connection:
+        blanking.plan(connection, [payment.out_trade_no])
+        connection.execute(
+            sql("""
+                UPDATE orders SET recipient = '', phone = '', detail = '', remark = '', metadata = NULL,
+                    erased_at = now() WHERE id = :id
+            """),
+            {"id": payment.order_id},
+        )
+        shop.reconcile()
+
+        def plan() -> None:
+            blanking.plan_bills(shop.engine)
+            planned.set()
+
+        planning = threading.Thread(target=plan)
+        planning.start()
+        eventually(lambda: waits_at_the_barrier(shop) or planned.is_set(), "who plans waits")
+        assert not planned.is_set()
+    planning.join(100)
+    assert [one.out_trade_no for one in factories.rows(shop.engine, "bill_erasures")] == [payment.out_trade_no]
+
+
+def waits_at_the_barrier(shop: Shop) -> bool:
+    with transaction(shop.engine) as connection:
+        waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+        return bool(connection.execute(sql(waiting)).scalar_one())
+
+
+def test_many_numbers_cost_each_row_no_more_than_one() -> None:
+    """They are made one set, once."""
+    made = 0
+
+    class Counted(list[str]):
+        def __iter__(self) -> Iterator[str]:
+            nonlocal made
+            made += 1
+            return super().__iter__()
+
+    before = packed(trades([row(f"A{number}", "1.00") for number in range(50)]))
+    archive.rewrite(before, io.BytesIO(), lambda listed: rows.without_texts(listed, Counted(["A1", "A2"])))
+    assert made == 1
+
+
+@pytest.mark.parametrize("line", ["", " ", "x", "\t"])
+def test_a_line_that_is_no_row_stays_as_it_is(line: str) -> None:
+    mine, other = row("A1", "1.00", buyer=BUYER), row("B2", "2.00")
+    before = packed(trades([line, mine, other]))
+    text = text_of(rewritten(before, "A1"))
+    assert BUYER not in text
+    assert other in text
 
 
 def test_a_large_bill_is_written_in_pieces(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,33 @@ def test_money_belongs_to_the_day_on_whose_bill_it_is(shop: Shop, checkout: Comm
     assert sums(records(checkout, shop.today))["payments"] == (1, "20.00")
 
 
+def test_money_that_we_heard_of_weeks_later_is_on_its_day(shop: Shop, checkout: Command) -> None:
+    payment = shop.paid()
+    shop.refund(payment, 300)
+    assert shop.reconcile().is_clean
+    with transaction(shop.engine) as connection:
+        connection.execute(sql("UPDATE payments SET paid_at = paid_at + interval '30 days'"))
+        connection.execute(sql("UPDATE refunds SET finished_at = finished_at + interval '30 days'"))
+    found = sums(records(checkout, shop.today))
+    assert (found["payments"], found["refunds"]) == ((1, "20.00"), (1, "3.00"))
+    assert (found["bill payments"], found["bill refunds"]) == ((1, "20.00"), (1, "3.00"))
+
+
+def test_two_refunds_of_one_amount_in_alipay_s_console_are_on_two_days(shop: Shop, checkout: Command) -> None:
+    payment = shop.paid()
+    assert shop.reconcile(shop.yesterday).is_clean
+    for _ in range(2):
+        shop.refund_in_console(payment, "1.00")
+        assert shop.reconcile(fetch_again=True).is_clean
+    assert [one.source for one in factories.rows(shop.engine, "refunds")] == ["external"] * 2
+    with transaction(shop.engine) as connection:
+        moved = "UPDATE bill_lines SET day = :day WHERE line = (SELECT min(line) FROM bill_lines WHERE fen < 0)"
+        connection.execute(sql(moved), {"day": shop.yesterday})
+    for day in (shop.yesterday, shop.today):
+        assert sums(records(checkout, day))["refunds"] == (1, "1.00")
+        assert sums(records(checkout, day))["bill refunds"] == (1, "1.00")
+
+
 def test_lines_belong_to_the_day_of_the_order_and_a_later_refund_stands_alone(shop: Shop, checkout: Command) -> None:
     payment = shop.paid()
     with transaction(shop.engine) as connection:
@@ -169,6 +196,12 @@ def test_an_empty_day_has_sums_of_nothing(shop: Shop, checkout: Command) -> None
     found = records(checkout, shop.today - timedelta(days=40))
     assert {one["record"] for one in found} == {"total"}
     assert sums(found)["payments"] == (0, "0.00")
+
+
+def test_a_folder_that_is_not_there_is_a_misuse(shop: Shop, checkout: Command, tmp_path: Path) -> None:
+    file = tmp_path / "nowhere" / "books.csv"
+    result = checkout("orders", "export", "--from", shop.today, "--to", shop.today, "--output", file)
+    assert "no folder" in refused(result, status=2)
 
 
 def test_days_in_the_wrong_order_are_a_misuse(shop: Shop, checkout: Command) -> None:

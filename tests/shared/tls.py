@@ -19,14 +19,14 @@ from cryptography.x509.oid import NameOID
 
 
 def authority(directory: Path) -> tuple[Path, Path]:
-    """An authority's certificate, and a server's for 127.0.0.1 with its key, in two files."""
+    """An authority's certificate, and a server's for 127.0.0.1 and localhost with its key, in two files."""
     name, key = (
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an authority")]),
         ec.generate_private_key(ec.SECP256R1()),
     )
     own = _signed(name, name, key, key, x509.BasicConstraints(ca=True, path_length=0))
     server_key = ec.generate_private_key(ec.SECP256R1())
-    host = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    host = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost")])
     server = _signed(x509.Name([]), name, server_key, key, host)
     ca, chain = directory / "ca.pem", directory / "server.pem"
     ca.write_bytes(own.public_bytes(Encoding.PEM))

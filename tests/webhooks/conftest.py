@@ -39,9 +39,10 @@ class Sender:
             with transaction(self.engine) as connection:
                 log.append(connection, [Event(topic, subject, sequence, {})])
 
-    def turn(self, endpoint: Secret) -> int:
-        """One turn of a worker; returns how many events were taken."""
-        return delivery.run(self.engine, endpoint.endpoint_id, 100)
+    def turn(self, endpoint: Secret, looks: int | None = None) -> int:
+        """One turn of a worker, or so many looks at the log; returns how many events were taken."""
+        left = iter(range(looks)) if looks is not None else None
+        return delivery.run(self.engine, endpoint.endpoint_id, 100, lambda: left is not None and next(left, -1) < 0)
 
     def deliver(self, endpoint: Secret) -> int:
         """Turns until the endpoint has come to the log's end, or failed; others may hold the fence for a moment."""

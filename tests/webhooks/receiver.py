@@ -31,6 +31,7 @@ class Receiver:
         self.got: list[Got] = []
         self.answer: Callable[[dict[str, Any]], int] = lambda _event: 204
         self.headers: dict[str, str] = {}
+        self.words = b""
         self.connections = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
@@ -85,11 +86,14 @@ class Receiver:
                 event = json.loads(body)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.got.append(Got(headers["webhook-id"], event, headers, body))
-                self.send_response(receiver.answer(event))
+                status = receiver.answer(event)
+                words = receiver.words if status != 204 else b""
+                self.send_response(status)
                 for name, value in receiver.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(words)))
                 self.end_headers()
+                self.wfile.write(words)
 
             def log_message(self, *_arguments: Any) -> None: ...
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from checkout.errors import Invalid
-from checkout.webhooks import endpoints, posting
+from checkout.webhooks import delivery, endpoints, posting, sending
 from checkout.webhooks.posting import NotAllowed, Postman
 from tests.shared.tls import authority
 from tests.webhooks.conftest import Sender
@@ -51,6 +51,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *looks: tuple[str, ...]) -> list[
         *("https://172.16.0.1/", "https://169.254.169.254/latest", "https://0.0.0.0/", "https://100.64.0.1/"),
         *("https://[::ffff:127.0.0.1]/", "https://[fe80::1]/", "https://[fd00::1]/", "https://[64:ff9b::7f00:1]/"),
         *("https://224.0.0.1/", "https://2130706433/", "https://0x7f.1/", "https://[2002:7f00:1::]/"),
+        *("https://[fec0::1]/", "https://[::8.8.8.8]/", "https://[5f00::1]/", "https://[2001:db8::1]/"),
     ],
 )
 def test_an_address_where_no_message_may_go_is_refused(url: str) -> None:
@@ -58,7 +59,9 @@ def test_an_address_where_no_message_may_go_is_refused(url: str) -> None:
         endpoints.require_allowed(url, private=False)
 
 
-@pytest.mark.parametrize("url", ["https://93.184.215.14/", "https://[2606:2800:21f:cb07::1]:8443/hook?a=b"])
+@pytest.mark.parametrize(
+    "url", ["https://93.184.215.14/", "https://[2606:2800:21f:cb07::1]:8443/hook?a=b", "https://[64:ff9b::808:808]/"]
+)
 def test_a_public_address_is_taken(url: str) -> None:
     endpoints.require_allowed(url, private=False)
 
@@ -133,6 +136,36 @@ def test_a_stranger_s_certificate_is_refused(tmp_path: Path) -> None:
         assert postman.post("id", b"{}").text == "nobody answered: SSLCertVerificationError"
         postman.close()
         assert receiver.got == []
+
+
+def test_a_name_that_ends_in_a_dot_is_known_by_its_certificate_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca, chain = authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca))
+    with receiving(chain=chain) as receiver:
+        resolving(monkeypatch, ("127.0.0.1",))
+        postman = Postman(f"https://localhost.:{receiver.port}/", [SECRET], private=True)
+        assert postman.post("id", b'{"subject":"1","sequence":1}').is_taken
+        postman.close()
+        assert receiver.got[0].headers["host"] == f"localhost:{receiver.port}"
+
+
+def test_of_many_addresses_of_which_none_answers_a_few_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All waits together end before the endpoint's lease does."""
+    resolving(monkeypatch, tuple(f"10.0.0.{number}" for number in range(1, 100)))
+    tried: list[Any] = []
+
+    def connected(_postman: Postman, address: posting.Address) -> socket.socket:
+        tried.append(address.place)
+        raise TimeoutError
+
+    monkeypatch.setattr(Postman, "_connected", connected)
+    postman = Postman("http://shop.example/", [SECRET], private=True)
+    answer = postman.post("id", b"{}")
+    assert (answer.status, answer.is_sent) == (None, False)
+    waits = len(tried) * posting.CONNECT_SECONDS + posting.HANDSHAKE_SECONDS + 2 * posting.POST_SECONDS
+    assert waits + sending.ROUND_SECONDS < delivery.LEASE_SECONDS
 
 
 def test_a_kept_connection_that_the_receiver_has_ended_is_made_anew(receiver: Receiver) -> None:

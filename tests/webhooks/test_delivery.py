@@ -11,7 +11,7 @@ import pytest
 from checkout.db import Engine, sql, transaction
 from checkout.events import fence, log
 from checkout.events.log import Event
-from checkout.webhooks import delivery, endpoints
+from checkout.webhooks import endpoints, sending
 from checkout.webhooks.endpoints import Secret
 from tests.shared.databases import on_each_version
 from tests.webhooks.conftest import Sender
@@ -29,7 +29,7 @@ def test_what_happens_is_sent_signed_and_in_order(sender: Sender, receiver: Rece
     assert {(one["specversion"], one["type"]) for one in told} == {("1.0", "checkout.order.placed")}
     assert {one["id"] for one in told} == set(receiver.ids())
     assert receiver.got[0].headers["content-type"] == "application/cloudevents+json"
-    assert receiver.connections <= delivery.POSTS_AT_ONCE
+    assert receiver.connections <= sending.POSTS_AT_ONCE
     assert sender.deliver(endpoint) == 0
 
 
@@ -101,8 +101,38 @@ def test_a_slow_transaction_is_not_passed_by(engine: Engine, sender: Sender, end
         log.append(slow, [Event("order.placed", "slow", 1, {})])
         slow.execute(sql("SELECT 1"))  # What is not answered has not been sent.
         sender.happens("fast", 1)
-        assert sender.turn(endpoint) == 0
+        assert sender.turn(endpoint, looks=3) == 0
     assert sender.deliver(endpoint) == 2
+
+
+def test_while_others_write_without_a_pause_what_is_final_is_sent(
+    engine: Engine, sender: Sender, receiver: Receiver, endpoint: Secret
+) -> None:
+    """Each new transaction begins before the last one ends: at no instant is nobody writing."""
+    got_some, held = threading.Event(), transaction(engine)
+
+    def answer(_event: dict[str, Any]) -> int:
+        got_some.set()
+        return 204
+
+    receiver.answer = answer
+    sender.happens("1", 1)
+    writing = held.__enter__()
+    log.append(writing, [Event("order.placed", "2", 1, {})])
+    running = threading.Thread(target=sender.turn, args=(endpoint,))
+    running.start()
+    number = 2
+    while not got_some.is_set():
+        number += 1
+        following = transaction(engine)
+        log.append(following.__enter__(), [Event("order.placed", str(number), 1, {})])
+        held.__exit__(None, None, None)
+        held = following
+        assert number < 10_000, "never sent"
+    held.__exit__(None, None, None)
+    running.join(100)
+    sender.deliver(endpoint)
+    assert receiver.sequences() == {str(subject): [1] for subject in range(1, number + 1)}
 
 
 def test_with_a_careless_fence_it_would_be(

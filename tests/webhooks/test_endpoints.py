@@ -11,6 +11,7 @@ from checkout.errors import Invalid, NotFound
 from checkout.webhooks import endpoints, history, watch
 from checkout.webhooks.endpoints import MOST_ENDPOINTS, Secret
 from tests.shared import ports
+from tests.shared.threads import at_once
 from tests.webhooks.conftest import Sender
 from tests.webhooks.receiver import Receiver
 
@@ -80,6 +81,28 @@ def test_replaying_sends_what_the_log_has_again(sender: Sender, receiver: Receiv
         endpoints.replay(connection, endpoint.endpoint_id, after=int(first[0]))
     assert sender.deliver(endpoint) == 2
     assert receiver.ids() == [*first, *first[1:]]
+
+
+def test_a_replay_never_skips_what_was_not_sent(sender: Sender, receiver: Receiver, endpoint: Secret) -> None:
+    sender.happens("1", 1, 2)
+    last = sender.rows("SELECT max(id) AS id FROM events")[0].id
+    with transaction(sender.engine) as connection:
+        endpoints.replay(connection, endpoint.endpoint_id, after=last)
+    assert sender.deliver(endpoint) == 2
+    assert receiver.sequences() == {"1": [1, 2]}
+
+
+def test_of_two_replays_at_once_the_one_further_back_holds(sender: Sender, endpoint: Secret) -> None:
+    sender.happens("1", 1, 2, 3)
+    sender.deliver(endpoint)
+    first = sender.rows("SELECT min(id) AS id FROM events")[0].id
+
+    def replay(after: int) -> None:
+        with transaction(sender.engine) as connection:
+            endpoints.replay(connection, endpoint.endpoint_id, after)
+
+    at_once(replay, [first - 1, first + 1])
+    assert sender.find(endpoint).reached == first - 1
 
 
 def test_replaying_forgets_what_was_set_aside_behind_that_place(

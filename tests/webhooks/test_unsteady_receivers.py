@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from checkout.db import transaction
-from checkout.webhooks import delivery, endpoints, posting, subjects
+from checkout.db import sql, transaction
+from checkout.webhooks import delivery, endpoints, posting, sending, subjects
 from checkout.webhooks.endpoints import Secret
 from tests.shared import ports
 from tests.shared.databases import on_each_version
@@ -70,7 +70,7 @@ def test_a_receiver_that_is_away_loses_nothing_and_is_not_asked_for_each_event(s
         sender.time_passes()
     waits = sender.find(endpoint)
     assert (waits.reached, waits.set_aside, waits.failures, waits.gone) == (before, 0, 6, False)
-    assert len(sender.rows("SELECT FROM webhook_deliveries")) < 6 * delivery.POSTS_AT_ONCE
+    assert len(sender.rows("SELECT FROM webhook_deliveries")) < 6 * sending.POSTS_AT_ONCE
     with receiving(port) as receiver:
         assert sender.deliver(endpoint) == 80
         assert receiver.sequences() == {str(subject): [1, 2] for subject in range(40)}
@@ -115,6 +115,91 @@ def test_who_was_away_hears_one_event_first(sender: Sender, receiver: Receiver, 
     sender.time_passes()
     assert sender.deliver(endpoint) == 0
     assert len(receiver.got) == 1
+
+
+@pytest.mark.parametrize("poisoned", [1, 2, 3, 20])
+def test_events_to_which_nobody_ever_answers_hold_up_no_other(
+    sender: Sender, receiver: Receiver, endpoint: Secret, poisoned: int
+) -> None:
+    """A proxy before the receiver answers 502 when it breaks at what it was sent."""
+    receiver.answer = lambda event: 502 if int(event["subject"]) < poisoned else 204
+    for subject in range(poisoned + 3):
+        sender.happens(str(subject), 1, 2)
+    for _ in range(12):
+        sender.deliver(endpoint)
+        sender.time_passes()
+    others = {str(subject): [1, 2] for subject in range(poisoned, poisoned + 3)}
+    assert {subject: found for subject, found in receiver.sequences().items() if int(subject) >= poisoned} == others
+    assert sender.find(endpoint).set_aside == poisoned
+    # Nor do they later, when they alone are due.
+    sender.happens("100", 1)
+    sender.deliver(endpoint)
+    assert receiver.sequences()["100"] == [1]
+    receiver.answer = lambda _event: 204
+    sender.time_passes()
+    sender.deliver(endpoint)
+    assert receiver.sequences() == {str(one): [1, 2] for one in range(poisoned + 3)} | {"100": [1]}
+
+
+def test_an_event_to_which_nobody_answers_is_set_aside_when_it_is_the_only_one(
+    sender: Sender, receiver: Receiver, endpoint: Secret
+) -> None:
+    receiver.answer = lambda event: 503 if event["subject"] == "1" else 204
+    sender.happens("1", 1)
+    for _ in range(delivery.ALONE_TRIES + 1):
+        assert sender.find(endpoint).set_aside == 0
+        sender.deliver(endpoint)
+        sender.time_passes()
+    assert (sender.find(endpoint).set_aside, sender.find(endpoint).failures) == (1, 0)
+    sender.happens("2", 1)
+    assert sender.deliver(endpoint) == 1
+
+
+def test_what_was_set_aside_while_a_receiver_was_away_goes_on_when_it_is_there(
+    sender: Sender, receiver: Receiver, endpoint: Secret
+) -> None:
+    receiver.answer = lambda _event: 503
+    sender.happens("1", 1)
+    for _ in range(delivery.ALONE_TRIES + 1):
+        sender.deliver(endpoint)
+        sender.time_passes()
+    sender.happens("2", 1)
+    sender.deliver(endpoint)
+    assert (sender.find(endpoint).set_aside, sender.find(endpoint).failures) == (1, 1)
+    receiver.answer = lambda _event: 204
+    with transaction(sender.engine) as connection:
+        connection.execute(sql("UPDATE webhook_endpoints SET next_try_at = now()"))
+    assert sender.deliver(endpoint) == 2  # The first one does not wait for its own next try.
+    assert sender.find(endpoint).set_aside == 0
+
+
+def test_a_probe_is_one_event_that_is_wanted_and_passes_the_others(sender: Sender, receiver: Receiver) -> None:
+    endpoint = sender.add(receiver.url, "payment.*")
+    sender.happens("1", 1, topic="payment.created")
+    for subject in range(2, 60):
+        sender.happens(str(subject), 1)
+    sender.happens("60", 1, topic="payment.created")
+    receiver.answer = lambda _event: 503
+    sender.deliver(endpoint)
+    sender.time_passes()
+    receiver.answer = lambda event: 204 if event["subject"] == "1" else 503
+    assert sender.deliver(endpoint) == 1
+    sender.time_passes()
+    receiver.answer = lambda _event: 204
+    assert sender.turn(endpoint) == 1
+    assert receiver.sequences() == {"1": [1], "60": [1]}
+
+
+@pytest.mark.parametrize("words", [b"\0\0", "不好".encode("utf-16"), b"\x1f\x8b\x08\0\0gzip", b"\x1b[2J\r\n"])
+def test_whatever_a_receiver_writes_is_kept_as_words(
+    sender: Sender, receiver: Receiver, endpoint: Secret, words: bytes
+) -> None:
+    receiver.words, receiver.answer = words, lambda _event: 200
+    sender.happens("1", 1)
+    assert sender.deliver(endpoint) == 1
+    answer = str(sender.find(endpoint).last_answer)
+    assert answer.startswith("200")
+    assert answer.isprintable()
 
 
 def test_a_redirect_is_not_followed(sender: Sender, receiver: Receiver, endpoint: Secret) -> None:
@@ -213,6 +298,7 @@ def test_too_many_refused_subjects_stop_the_endpoint_and_nothing_is_lost(
     for _ in range(3):
         sender.time_passes()
         sender.deliver(endpoint)
+    assert sender.rows("SELECT FROM alarms WHERE resolved_at IS NULL") == []
     assert receiver.sequences() == {str(subject): [1] for subject in range(12)}
 
 
@@ -220,8 +306,8 @@ def test_who_takes_his_time_gets_everything_in_several_rounds(
     sender: Sender, receiver: Receiver, endpoint: Secret, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A round ends before all of its events were sent: its place moves as far as they were."""
-    monkeypatch.setattr(delivery, "ROUND_SECONDS", 0.05)
-    monkeypatch.setattr(delivery, "POSTS_AT_ONCE", 2)
+    monkeypatch.setattr(sending, "ROUND_SECONDS", 0.05)
+    monkeypatch.setattr(sending, "POSTS_AT_ONCE", 2)
     receiver.answer = lambda _event: [threading.Event().wait(0.03), 204][1]
     for subject in range(6):
         sender.happens(str(subject), 1, 2, 3)

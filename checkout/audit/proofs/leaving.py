@@ -31,6 +31,14 @@ PROOFS = (
         """,
     ),
     Proof(
+        "wishes_reach_every_order",
+        "what the walk over a user's orders has passed is erased, or will be",
+        """
+        SELECT o.id FROM erasures e JOIN orders o ON o.user_id = e.user_id AND o.id <= e.walked
+        WHERE o.erased_at IS NULL AND NOT EXISTS (SELECT FROM erasures_due d WHERE d.order_id = o.id)
+        """,
+    ),
+    Proof(
         "blanked_notifies_keep_their_facts",
         "a notify without its buyer still says what was applied",
         """
