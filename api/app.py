@@ -18,7 +18,6 @@ from api.routes import ROUTES, Handler, Route
 from api.runtime import Runtime
 from checkout import logs, memory, settings
 from checkout.errors import CheckoutError, Unavailable
-from checkout.settings import Settings
 
 # All that is served: the table's documents tell of it, so it cannot know them.
 TABLE = (*ROUTES, *documents.routes(ROUTES))
@@ -43,9 +42,9 @@ class _Lifespan:
         counters.answered(req.uri_template or "none", resp.status_code, time.perf_counter() - req.context.began)
 
 
-def create_app(config: Settings) -> falcon.asgi.App[Any, Any]:
-    """An application with its own runtime."""
-    runtime = Runtime(config)
+def create_app(runtime: Runtime) -> falcon.asgi.App[Any, Any]:
+    """An application that starts and stops its runtime."""
+    config = runtime.settings
     middleware: list[Any] = [_Lifespan(runtime)]
     if config.cors_origins:
         exposed = ["Location", "ETag", "Retry-After", "Idempotent-Replayed"]
@@ -86,6 +85,6 @@ async def _on_redis_error(req: Request, resp: Response, _error: RedisError, para
 def app() -> Front:
     """What the server runs in each of its processes."""
     logs.configure()
-    made = Front(create_app(settings.current()))
+    made = Front(create_app(Runtime(settings.current())))
     memory.settle()
     return made

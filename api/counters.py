@@ -16,6 +16,7 @@ seconds = Histogram(
     registry=registry,
 )
 unforeseen = Counter("checkout_unforeseen", "What nobody foresaw in a loop.", ("loop",), registry=registry)
+refused = Counter("checkout_refused_at_the_door", "Orders for more than was left: nothing is kept.", registry=registry)
 notifies = Counter("checkout_notifies", "Alipay's notifies by what became of them.", ("outcome",), registry=registry)
 
 

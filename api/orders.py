@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import msgspec
 from falcon.asgi import Request, Response, SSEvent
 
-from api import answers, bodies, operators, reading, streams
+from api import answers, bodies, counters, operators, problems, reading, streams
 from api.answers import OrderBody, OrderPage
 from api.auth import Caller
 from api.limits import check_rate
@@ -18,6 +18,7 @@ from checkout import clock
 from checkout.errors import EmptyCart, Invalid, KeyReused, NotFound
 from checkout.orders import acceptance, cart, closing, shipping, views
 from checkout.orders.acceptance import Accepted
+from checkout.orders.allocation import Refusal
 from checkout.orders.views import View
 
 STREAM_SECONDS = 600
@@ -30,20 +31,26 @@ async def place(api: Runtime, req: Request, resp: Response) -> None:
     key = reading.idempotency_key(req)
     body = await reading.json_body(req, bodies.OrderRequest)
     request = bodies.order_request(body, caller.user_id, key)
-    accepted = None
+    answer: Accepted | Refusal | None = None
     refusal = _refusal(api, request)
     # A repeated request needs no cart, counts for no rate, and came when its way to pay and its region were served.
-    if request.from_cart or api.settings.rate_per_user or refusal:
-        accepted = await api.transact(lambda connection: acceptance.known(connection, request))
-    if accepted is None:
+    if request.from_cart or refusal or (api.settings.rate_per_user and not api.shelf.may_lack(request.lines)):
+        answer = await api.transact(lambda connection: acceptance.known(connection, request))
+    if answer is None:
         if refusal:
             raise refusal
         await api.require_own_prices()
         if request.from_cart:
             request = msgspec.structs.replace(request, lines=await selected(api, caller))
+        answer = await _looked_at(api, request)
+    if answer is None:
         await check_rate(api, caller.user_id)
-        accepted = await api.door.submit(request)
-    await _answer_accepted(api, resp, request, accepted)
+        answer = await api.door.submit(request)
+    if isinstance(answer, Refusal):
+        counters.refused.inc()
+        problems.write(resp, problems.out_of_stock(answer.shortages or ()))
+    else:
+        await _answer_accepted(api, resp, request, answer)
 
 
 def _refusal(api: Runtime, request: acceptance.Request) -> Invalid | None:
@@ -55,13 +62,24 @@ def _refusal(api: Runtime, request: acceptance.Request) -> Invalid | None:
     return None
 
 
+async def _looked_at(api: Runtime, request: acceptance.Request) -> Accepted | Refusal | None:
+    """What becomes of an order for what has run short, without storing it; None: it may come in."""
+    if not api.shelf.may_lack(request.lines):
+        return None
+    answer = await api.looks.submit(request)
+    if answer is None:
+        api.shelf.had_enough(request.lines)
+    elif isinstance(answer, Refusal):
+        api.shelf.ran_short({one["sku_id"]: one["available"] for one in answer.shortages or ()})
+    return answer
+
+
 async def _answer_accepted(api: Runtime, resp: Response, request: acceptance.Request, accepted: Accepted) -> None:
     if accepted.reused:
         raise KeyReused("the Idempotency-Key came with another request before")
     resp.set_headers({"Location": f"/v1/orders/{accepted.order_id}", "Retry-After": "1"})
-    if accepted.replayed:
+    if accepted.accepted_at is None:
         resp.set_header("Idempotent-Replayed", "true")
-    if accepted.accepted_at is None or accepted.rejected:
         view = await read(api, accepted.order_id, None)
         resp.set_header("ETag", _etag(view))
         reading.answer(resp, _body(api, view), 202)

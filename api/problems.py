@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import falcon
@@ -93,14 +94,23 @@ class TooManyOrders(CheckoutError):
     retry = True
 
 
+class Shortage(msgspec.Struct):
+    """How many were wanted of a SKU, and how many are left."""
+
+    sku_id: str
+    wanted: int
+    available: int
+
+
 class Problem(msgspec.Struct, omit_defaults=True):
-    """RFC 9457, with our `code`, and `errors` for what does not fit."""
+    """RFC 9457, with our `code`, `errors` for what does not fit, and `shortages` for what is gone."""
 
     title: str
     status: int
     code: str
     detail: str = ""
     errors: list[dict[str, str]] = []
+    shortages: list[Shortage] = []
 
 
 def write(resp: Response, problem: Problem) -> None:
@@ -113,6 +123,12 @@ def of(error: CheckoutError) -> Problem:
     status = _STATUS.get(error.code, 500)
     faults = [{"path": error.details["path"], "message": str(error)}] if isinstance(error, Invalid) else []
     return Problem(error.code.replace("_", " "), status, error.code, str(error), faults)
+
+
+def out_of_stock(shortages: Sequence[dict[str, Any]]) -> Problem:
+    """An answer, and no exception: in a flash sale nearly everybody gets it."""
+    short = [Shortage(**one) for one in shortages]
+    return Problem("out of stock", 409, "out_of_stock", "less is left than is wanted", shortages=short)
 
 
 _FIELD = re.compile(r"field `([^`]+)`")

@@ -16,6 +16,7 @@ from api.auth import Tokens
 from api.batching import Batcher
 from api.doorbell import LONGEST_PAUSE_SECONDS, Doorbell
 from api.loops import for_ever
+from api.shelf import Shelf
 from api.streams import Streams
 from api.waiting import Waiters
 from checkout import schema
@@ -26,6 +27,7 @@ from checkout.errors import CheckoutError, Unavailable
 from checkout.events import waking
 from checkout.orders import acceptance, views
 from checkout.orders.acceptance import Accepted, Request
+from checkout.orders.allocation import Refusal
 from checkout.orders.views import View
 from checkout.payments import notifies, offers
 from checkout.payments.offers import Asked, Offer
@@ -48,8 +50,7 @@ PRICING_THREADS = 4
 PRICING_SECONDS = 5.0
 STRANGERS_PER_SECOND = 2.0
 STRANGERS_AT_ONCE = 10
-BATCHERS = 5
-MOST_SUSPECTS = 10_000
+BATCHERS = 6
 
 
 class Strangers:
@@ -81,8 +82,9 @@ class Runtime:
         self.offers: Batcher[Asked, Offer | CheckoutError] = Batcher("offers", self._offer, MOST_AT_THE_DOOR)
         self.reads: Batcher[int, View | None] = Batcher("reads", self._read, MOST_READS)
         self.skus: Batcher[str, Listed | None] = Batcher("skus", self._find, MOST_READS)
-        self._suspects: set[str] = set()
-        self.waiters = Waiters(settings.redis_url, self._versions, self._suspect)
+        self.looks: Batcher[Request, Accepted | Refusal | None] = Batcher("looks", self._look_at, MOST_AT_THE_DOOR)
+        self.shelf = Shelf()
+        self.waiters = Waiters(settings.redis_url, self._versions, self.shelf.ran_short)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
         self._alipay_threads = ThreadPoolExecutor(ALIPAY_THREADS, thread_name_prefix="alipay")
         self._pricing_threads = ThreadPoolExecutor(PRICING_THREADS, thread_name_prefix="pricing")
@@ -112,7 +114,7 @@ class Runtime:
         for loop in self._loops:
             loop.cancel()
         await self.waiters.stop()
-        for batcher in (self.door, self.inbox, self.offers, self.reads, self.skus):
+        for batcher in (self.door, self.looks, self.inbox, self.offers, self.reads, self.skus):
             batcher.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._alipay_threads.shutdown(wait=False, cancel_futures=True)
@@ -172,22 +174,15 @@ class Runtime:
 
     def _accept(self, requests: Sequence[Request]) -> list[Accepted]:
         with transaction(self.resources.engine) as connection:
-            accepted = acceptance.accept(connection, requests, self._suspects)
-        self._clear_suspicion(requests, accepted)
-        waiting = [answer.order_id for answer in accepted if not (answer.replayed or answer.rejected)]
+            accepted = acceptance.accept(connection, requests)
+        waiting = [answer.order_id for answer in accepted if not answer.replayed]
         if waiting:
             self.doorbell.ring("place_orders", waiting)
         return accepted
 
-    def _suspect(self, sku_ids: list[str]) -> None:
-        if len(self._suspects) < MOST_SUSPECTS:
-            self._suspects.update(sku_ids)
-
-    def _clear_suspicion(self, requests: Sequence[Request], accepted: Sequence[Accepted]) -> None:
-        """What was not refused has stock again, or never was the one that is gone."""
-        for request, answer in zip(requests, accepted, strict=True):
-            if self._suspects and not (answer.replayed or answer.rejected):
-                self._suspects.difference_update(sku_id for sku_id, _ in request.lines)
+    def _look_at(self, requests: Sequence[Request]) -> list[Accepted | Refusal | None]:
+        with transaction(self.resources.engine) as connection:
+            return acceptance.look(connection, requests)
 
     def _store(self, told: Sequence[Notify]) -> list[bool]:
         with transaction(self.resources.engine) as connection:

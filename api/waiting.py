@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
 from api.loops import for_ever
-from checkout.events.waking import SOLD_OUT_CHANNEL, WAKE_CHANNEL
+from checkout.events.waking import SHORT_CHANNEL, WAKE_CHANNEL
 
 log = get_logger(__name__)
 
@@ -52,10 +53,10 @@ class Waiter:
 class Waiters:
     """Who waits for which order; woken by one published message per transaction."""
 
-    def __init__(self, redis_url: str, versions: Versions, sold_out: Callable[[list[str]], None]) -> None:
+    def __init__(self, redis_url: str, versions: Versions, ran_short: Callable[[dict[str, int]], None]) -> None:
         self._redis_url = redis_url
         self._versions = versions
-        self._sold_out = sold_out
+        self._ran_short = ran_short
         self._waiting: dict[int, list[Waiter]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -91,17 +92,18 @@ class Waiters:
     async def _listen(self) -> None:
         try:
             async with Redis.from_url(self._redis_url, socket_connect_timeout=2) as redis, redis.pubsub() as pubsub:
-                await pubsub.subscribe(WAKE_CHANNEL, SOLD_OUT_CHANNEL)
+                await pubsub.subscribe(WAKE_CHANNEL, SHORT_CHANNEL)
                 async for message in pubsub.listen():
                     if message["type"] == "message":
                         self._hear(message["channel"].decode(), message["data"].decode())
-        except (RedisError, OSError, ValueError) as error:  # The last: a message that is none of ours.
+        # The last two: a message that is none of ours.
+        except (RedisError, OSError, ValueError, msgspec.DecodeError) as error:
             log.warning("wake_ups_away", error=type(error).__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
 
     def _hear(self, channel: str, message: str) -> None:
-        if channel == SOLD_OUT_CHANNEL:
-            self._sold_out(message.split(","))
+        if channel == SHORT_CHANNEL:
+            self._ran_short(msgspec.json.decode(message, type=dict[str, int]))
             return
         for pair in message.split(","):
             order_id, _, version = pair.partition(":")

@@ -39,7 +39,7 @@ def _follow(batches: Iterable[Placed]) -> int:
     for batch in batches:
         count += batch.count
         waking.wake(resources().redis, batch.wakes)
-        waking.tell_sold_out(resources().redis, batch.gone)
+        waking.tell_short(resources().redis, batch.short)
         if batch.carts:
             clear_carts(batch.carts, older_than_seconds=60)
         beat("queue orders")  # Behind a backlog beat's own task would not come through in time.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+import msgspec
 from redis import Redis, RedisError
 from structlog import get_logger
 
@@ -13,8 +14,8 @@ RUNG_MS = 2000
 
 # Waiting frontends are woken here by "id:version,…"; a lost message costs them seconds, not truth.
 WAKE_CHANNEL = "checkout.wake"
-# The doors hear here which SKUs may be sold out.
-SOLD_OUT_CHANNEL = "checkout.sold_out"
+# The doors hear here of which SKUs how many were left when somebody wanted more, as JSON.
+SHORT_CHANNEL = "checkout.short"
 
 
 def wake(redis: Redis, versions: Iterable[tuple[int, int]]) -> None:
@@ -49,9 +50,9 @@ def stay(redis: Redis, task: str) -> None:
         log.warning("ring_not_answered", task=task, error=type(error).__name__)
 
 
-def tell_sold_out(redis: Redis, sku_ids: Iterable[str]) -> None:
-    """Tells the doors which SKUs they need not wait for; they look at the stock themselves."""
-    _publish(redis, SOLD_OUT_CHANNEL, ",".join(sku_ids))
+def tell_short(redis: Redis, left: Mapping[str, int]) -> None:
+    """Tells the doors which SKUs ran short; they look at the stock themselves."""
+    _publish(redis, SHORT_CHANNEL, msgspec.json.encode(left).decode() if left else "")
 
 
 def _publish(redis: Redis, channel: str, message: str) -> None:

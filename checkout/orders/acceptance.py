@@ -1,8 +1,11 @@
-"""The door: writes accepted orders, once per user and key, many at a time. A 202 rests on its commit."""
+"""The door: writes accepted orders, once per user and key, many at a time. A 202 rests on its commit.
+
+Who wants what has run short is looked at before, and nothing is written when it is gone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
@@ -10,8 +13,6 @@ from typing import NamedTuple
 import msgspec
 
 from checkout.db import Connection, array, command, sql
-from checkout.events import log
-from checkout.events.log import Event
 from checkout.orders import allocation
 from checkout.orders.allocation import Refusal
 from checkout.stock import units
@@ -60,16 +61,12 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Accepted(NamedTuple):
-    """The order that a request has now.
-
-    `replayed`: it was there before; `reused`: for another request; `rejected`: the door saw that its SKU is gone.
-    """
+    """The order that a request has now. `replayed`: it was there before; `reused`: for another request."""
 
     order_id: int
     accepted_at: datetime | None
     replayed: bool = False
     reused: bool = False
-    rejected: bool = False
 
 
 def digest(*parts: object) -> str:
@@ -93,22 +90,20 @@ _INSERT = sql("""
             CAST(:sku_ids AS text[]), CAST(:quantities AS text[]), CAST(:from_cart AS bool[]),
             CAST(:pay_methods AS pay_method[]), CAST(:recipients AS text[]), CAST(:phones AS text[]),
             CAST(:regions AS text[]), CAST(:details AS text[]), CAST(:remarks AS text[]), CAST(:expected AS bigint[]),
-            CAST(:statuses AS order_status[]), CAST(:reasons AS text[]), CAST(:shortages AS text[]),
             CAST(:references AS text[]), CAST(:metadata AS text[])
         ) AS a (digest, fingerprint, key, user_id, sku_ids, quantities, from_cart, pay_method, recipient, phone, region,
-            detail, remark, expected_total_fen, status, reason, shortages, reference, metadata)
+            detail, remark, expected_total_fen, reference, metadata)
     ), kept AS (
         INSERT INTO orders (id, user_id, sku_ids, quantities, from_cart, pay_method, recipient, phone, region, detail,
-            remark, expected_total_fen, status, reason, shortages, reference, metadata, version)
+            remark, expected_total_fen, reference, metadata)
         OVERRIDING SYSTEM VALUE
         SELECT id, user_id, sku_ids::text[], quantities::int[], from_cart, pay_method, recipient, phone, region, detail,
-            remark, expected_total_fen, status, reason, shortages::jsonb, reference, metadata::jsonb,
-            CASE status WHEN 'accepted' THEN 1 ELSE 2 END
+            remark, expected_total_fen, reference, metadata::jsonb
         FROM asked
     ), keyed AS (
         INSERT INTO order_keys (digest, fingerprint, key, order_id) SELECT digest, fingerprint, key, id FROM asked
     ), queued AS (
-        INSERT INTO arrivals (order_id) SELECT id FROM asked WHERE status = 'accepted'
+        INSERT INTO arrivals (order_id) SELECT id FROM asked
     )
     SELECT digest::text, id, now() FROM asked
 """)
@@ -120,23 +115,32 @@ def known(connection: Connection, request: Request) -> Accepted | None:
     return _replay(request.fingerprint, found) if found else None
 
 
-def accept(connection: Connection, requests: Sequence[Request], suspects: Collection[str] = ()) -> list[Accepted]:
-    """Stores what is new and says for each request, in their order, which order it has.
+def look(connection: Connection, requests: Sequence[Request]) -> list[Accepted | Refusal | None]:
+    """For each request the order that its key made before, else why it is refused, else None: it may come in.
 
-    `suspects` are SKUs that may be sold out. They only save looking at the others: the stock, read here, decides.
+    Who tries again beside his own first try waits for it. The stock is read after that, and decides.
     """
     digests = [request.digest for request in requests]
+    _lock_keys(connection, digests)
+    found = _known(connection, sorted(set(digests)))
+    skus = units.peek(connection, sorted({sku_id for request in requests for sku_id, _ in request.lines}))
+    return [
+        _replay(request.fingerprint, found[digest]) if digest in found else allocation.at_the_door(request.lines, skus)
+        for request, digest in zip(requests, digests, strict=True)
+    ]
+
+
+def accept(connection: Connection, requests: Sequence[Request]) -> list[Accepted]:
+    """Stores what is new and says for each request, in their order, which order it has."""
+    digests = [request.digest for request in requests]
     fingerprints = [request.fingerprint for request in requests]
-    ordered = sorted(set(digests))
-    connection.execute(_LOCK_KEYS, {"keys": array(sorted(_lock_key(digest) for digest in ordered))})
-    found = _known(connection, ordered)
+    _lock_keys(connection, digests)
+    found = _known(connection, sorted(set(digests)))
     first: dict[str, int] = {}
     for place, digest in enumerate(digests):
         if digest not in found:
             first.setdefault(digest, place)
-    refusals = _refusals(connection, [requests[i] for i in first.values()], suspects)
-    rows = [(digests[i], fingerprints[i], requests[i]) for i in first.values()]
-    fresh = _insert(connection, rows, refusals)
+    fresh = _insert(connection, [(digests[i], fingerprints[i], requests[i]) for i in first.values()])
     answers = []
     for place, (digest, fingerprint) in enumerate(zip(digests, fingerprints, strict=True)):
         if first.get(digest) == place:
@@ -148,13 +152,8 @@ def accept(connection: Connection, requests: Sequence[Request], suspects: Collec
     return answers
 
 
-def _refusals(connection: Connection, requests: Sequence[Request], suspects: Collection[str]) -> list[Refusal | None]:
-    doubtful = [request for request in requests if any(sku_id in suspects for sku_id, _ in request.lines)]
-    if not doubtful:
-        return [None] * len(requests)
-    skus = units.peek(connection, sorted({sku_id for request in doubtful for sku_id, _ in request.lines}))
-    judged = {id(request): allocation.at_the_door(request.lines, skus) for request in doubtful}
-    return [judged.get(id(request)) for request in requests]
+def _lock_keys(connection: Connection, digests: Sequence[str]) -> None:
+    connection.execute(_LOCK_KEYS, {"keys": array(sorted({_lock_key(digest) for digest in digests}))})
 
 
 def _replay(fingerprint: str, found: tuple[str, int]) -> Accepted:
@@ -175,47 +174,26 @@ def _bare(uuid: str) -> str:
     return uuid.replace("-", "")
 
 
-def _insert(
-    connection: Connection, fresh: Sequence[tuple[str, str, Request]], refusals: Sequence[Refusal | None]
-) -> dict[str, Accepted]:
+_ROW = (
+    *("digests", "fingerprints", "keys", "user_ids", "sku_ids", "quantities", "from_cart", "pay_methods"),
+    *("recipients", "phones", "regions", "details", "remarks", "expected", "references", "metadata"),
+)
+
+
+def _insert(connection: Connection, fresh: Sequence[tuple[str, str, Request]]) -> dict[str, Accepted]:
     if not fresh:
         return {}
-    names = (
-        *(
-            "digests",
-            "fingerprints",
-            "keys",
-            "user_ids",
-            "sku_ids",
-            "quantities",
-            "from_cart",
-            "pay_methods",
-            "recipients",
-        ),
-        *("phones", "regions", "details", "remarks", "expected", "statuses", "reasons", "shortages"),
-        *("references", "metadata"),
-    )
-    rows = (_row(*row, refusal) for row, refusal in zip(fresh, refusals, strict=True))
-    columns = dict(zip(names, map(array, zip(*rows, strict=True)), strict=True))
-    inserted = {_bare(digest): (order_id, at) for digest, order_id, at in connection.execute(_INSERT, columns).all()}
-    answers: dict[str, Accepted] = {}
-    told: list[Event] = []
-    for (digest, _, request), refusal in zip(fresh, refusals, strict=True):
-        order_id, accepted_at = inserted[digest]
-        answers[digest] = Accepted(order_id, accepted_at, rejected=refusal is not None)
-        if refusal is not None:
-            told.append(allocation.rejected(order_id, request, 2, refusal))
-    log.append(connection, told)
-    return answers
+    columns = dict(zip(_ROW, map(array, zip(*(_row(*row) for row in fresh), strict=True)), strict=True))
+    rows = connection.execute(_INSERT, columns).all()
+    return {_bare(digest): Accepted(order_id, accepted_at) for digest, order_id, accepted_at in rows}
 
 
-def _row(hashed: str, fingerprint: str, request: Request, refusal: Refusal | None) -> tuple[object, ...]:
+def _row(hashed: str, fingerprint: str, request: Request) -> tuple[object, ...]:
     sku_ids, quantities = zip(*request.lines, strict=True)
     address = request.address
     return (
         *(hashed, fingerprint, request.key, request.user_id, array(sku_ids), array(quantities), request.from_cart),
         *(request.pay_method, address.recipient, address.phone, address.region, address.detail),
-        *(request.remark, request.expected_total_fen, "rejected" if refusal else "accepted"),
-        *((refusal.reason, msgspec.json.encode(refusal.shortages).decode()) if refusal else (None, None)),
-        *(request.reference, msgspec.json.encode(dict(request.metadata)).decode() if request.metadata else None),
+        *(request.remark, request.expected_total_fen, request.reference),
+        msgspec.json.encode(dict(request.metadata)).decode() if request.metadata else None,
     )

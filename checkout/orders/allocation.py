@@ -108,10 +108,10 @@ class Batch:
     purchases: Counter[limits.Key] = field(default_factory=Counter)
 
     @property
-    def gone(self) -> list[str]:
-        """The SKUs of which somebody wanted a unit and none was left."""
+    def short(self) -> dict[str, int]:
+        """The SKUs of which somebody wanted more than was left, and how many that were."""
         refused = [refusal.shortages or () for _, refusal in self.rejected if refusal.reason == "out_of_stock"]
-        return sorted({line["sku_id"] for lines in refused for line in lines if not line["available"]})
+        return {line["sku_id"]: line["available"] for lines in refused for line in lines}
 
 
 def walk(claimed: Sequence[Claimed], known: Known, held: dict[int, int], terms: Terms) -> Batch:

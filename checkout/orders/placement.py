@@ -36,7 +36,7 @@ MOST_ORDERS = 200
 
 @dataclass(frozen=True)
 class Placed:
-    """How many orders were claimed and which was the first; whom to wake, whose carts to clear, which SKUs are gone.
+    """How many orders were claimed and which was the first; whom to wake, whose carts to clear, which SKUs ran short.
 
     `has_more`: others that were claimed with them wait for the next batch.
     """
@@ -45,11 +45,11 @@ class Placed:
     first: int
     wakes: list[tuple[int, int]]
     carts: list[int]
-    gone: list[str]
+    short: dict[str, int]
     has_more: bool = False
 
 
-NOTHING = Placed(0, 0, [], [], [])
+NOTHING = Placed(0, 0, [], [], {})
 
 
 class Overdue(CheckoutError):
@@ -180,7 +180,7 @@ def _decide(connection: Connection, claimed: Sequence[Claimed], terms: Terms, pr
     batch = allocation.walk(claimed, known, held, terms)
     wakes = _write(connection, batch, held, terms)
     carts = [order.id for order, _ in batch.placed if order.from_cart]
-    return Placed(len(claimed), claimed[0].id if claimed else 0, wakes, carts, batch.gone)
+    return Placed(len(claimed), claimed[0].id if claimed else 0, wakes, carts, batch.short)
 
 
 def _known(

@@ -107,10 +107,13 @@ class Buyer:
         return cart
 
     def order(self, *goods: str | tuple[str, int], key: str = "", **members: Any) -> urllib3.BaseHTTPResponse:
-        """Orders one of each, or so many, or what the cart has selected. One key is one order.
+        """Orders one of each, or so many, or what the cart has selected. Raises Missed unless it is accepted."""
+        answer = self.ask(*goods, key=key, **members)
+        self._check(answer, "POST /v1/orders")
+        return answer
 
-        Raises Missed unless it is accepted.
-        """
+    def ask(self, *goods: str | tuple[str, int], key: str = "", **members: Any) -> urllib3.BaseHTTPResponse:
+        """The same, whatever is answered. One key is one order."""
         lines = [(one, 1) if isinstance(one, str) else one for one in goods]
         items: Json = {"items": [{"sku_id": sku_id, "quantity": quantity} for sku_id, quantity in lines]}
         address = {"recipient": f"买家 {self.id}", "phone": "13800000000", "region": "上海市 黄浦区"}
@@ -120,9 +123,7 @@ class Buyer:
             "address": address | {"detail": "示例路 1 号"},
             **members,
         }
-        answer = self.send("POST", "/v1/orders", body, {"Idempotency-Key": key or str(uuid.uuid4())})
-        self._check(answer, "POST /v1/orders")
-        return answer
+        return self.send("POST", "/v1/orders", body, {"Idempotency-Key": key or str(uuid.uuid4())})
 
     def placed(self, *goods: str | tuple[str, int]) -> Json:
         """Orders, and waits until a worker has placed it. Raises Missed when it is not payable then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -111,17 +112,27 @@ def twenty_want_five(shop: Shop, record: Record) -> None:
     """One instant, one SKU: as many orders as units."""
     buyers = [shop.buyer() for _ in range(_CROWD)]
     record.step(f"{_CROWD} buyers order, at the same instant, the last {_UNITS} × {shop.title('cup-jian')}")
-    answers = _at_once(buyers, lambda buyer: buyer.order("cup-jian"))
-    pairs = [(buyer, answer.json()["id"]) for buyer, answer in zip(buyers, answers, strict=True)]
-    orders = [buyer.decided(order_id) for buyer, order_id in pairs]
+    answers = _at_once(buyers, lambda buyer: buyer.ask("cup-jian"))
+    taken = [(buyer, answer) for buyer, answer in zip(buyers, answers, strict=True) if answer.status == 202]
+    orders = [buyer.decided(answer.json()["id"]) for buyer, answer in taken]
     for order in orders:
         if "placed_at" in order:
             event = shop.events.wait(order["id"], "order.placed")
             record.event(event, f"#{order['id']}  buyer {event['data']['user_id']}")
     record.event(shop.events.wait("cup-jian", "stock.sold_out"), shop.title("cup-jian"))
     record.expect("orders that got one", _UNITS, sum("placed_at" in order for order in orders))
-    refused = _counted(order["reason"] for order in orders if order["status"] == "rejected")
-    record.expect("the others", f"{_CROWD - _UNITS} × out_of_stock", refused)
+    at_the_door = [answer.json()["code"] for answer in answers if answer.status != 202]
+    rejected = [order["reason"] for order in orders if order["status"] == "rejected"]
+    record.expect("the others", f"{_CROWD - _UNITS} × out_of_stock", _counted([*at_the_door, *rejected]))
+    record.expect("who comes now is refused at once", "409 out_of_stock", _refused_at_once(shop.buyer()))
+
+
+def _refused_at_once(buyer: Buyer) -> str:
+    """What he is told once the API has heard that none is left."""
+    deadline = time.monotonic() + CLOSING_SECONDS
+    while (answer := buyer.ask("cup-jian")).status == 202 and time.monotonic() < deadline:
+        buyer.decided(answer.json()["id"])
+    return f"{answer.status} {answer.json().get('code', '')}"
 
 
 def clicks_twice(shop: Shop, record: Record) -> None:

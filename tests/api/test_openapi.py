@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 
 from api.app import TABLE, create_app
 from api.documents import document
+from api.runtime import Runtime
 from checkout.db import Engine
 from checkout.settings import Settings
 from tests.shared.client import token
@@ -48,7 +49,7 @@ def contract(settings: Settings, engine: Engine, in_process: Callable[..., None]
     del in_process
     a_sku(engine, "0")
     paid(engine, lines={"0": 1}), placed(engine, lines={"0": 1})
-    return schemathesis.openapi.from_asgi("/openapi.json", create_app(settings))
+    return schemathesis.openapi.from_asgi("/openapi.json", create_app(Runtime(settings)))
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)

@@ -50,6 +50,9 @@ class Buyer:
         pay_method = "cash" if self.dice.random() < 0.03 else "alipay"
         body = an_order_body(items=items, pay_method=pay_method)
         answer = self.shop.call("POST", "/v1/orders", body, user=self.user, key=f"order-{self.n}")
+        if answer.status == 409:
+            assert answer.json()["code"] == "out_of_stock"
+            return False
         assert answer.status == 202, answer.data
         self.order = answer.json()
         self._look(until=lambda order: order["status"] != "accepted", seconds=30)

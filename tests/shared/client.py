@@ -13,6 +13,7 @@ from falcon.testing import ASGIConductor, Result
 
 from api import auth
 from api.app import create_app
+from api.runtime import Runtime
 from checkout.settings import Settings
 from tests.shared.factories import ADDRESS
 
@@ -37,7 +38,8 @@ class Client:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.conductor = ASGIConductor(create_app(settings))
+        self.runtime = Runtime(settings)
+        self.conductor = ASGIConductor(create_app(self.runtime))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()

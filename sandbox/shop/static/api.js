@@ -2,9 +2,11 @@
 
 let session = null;
 
+const WORDS = { out_of_stock: "库存不足，未下单。 Less is left than you want; nothing was ordered." };
+
 export class ApiError extends Error {
   constructor(status, problem) {
-    super(problem.detail || problem.title || `HTTP ${status}`);
+    super(WORDS[problem.code] || problem.detail || problem.title || `HTTP ${status}`);
     this.status = status;
     this.code = problem.code;
   }
