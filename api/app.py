@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +11,9 @@ from falcon.asgi import Request, Response
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import counters, documents, problems
-from api.front import Front
-from api.routes import ROUTES, Handler, Route
+from api import documents, problems
+from api.front import ROUTE, Front
+from api.routes import ROUTES, Route
 from api.runtime import Runtime
 from checkout import logs, memory, settings
 from checkout.errors import CheckoutError, Unavailable
@@ -24,7 +23,7 @@ TABLE = (*ROUTES, *documents.routes(ROUTES))
 
 
 class _Lifespan:
-    """Starts and stops the runtime with the server, and measures every request."""
+    """Starts and stops the runtime with the server."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -34,12 +33,6 @@ class _Lifespan:
 
     async def process_shutdown(self, _scope: dict[str, Any], _event: dict[str, Any]) -> None:
         await self._runtime.stop()
-
-    async def process_request(self, req: Request, _resp: Response) -> None:
-        req.context.began = time.perf_counter()
-
-    async def process_response(self, req: Request, resp: Response, _resource: object, _succeeded: bool) -> None:
-        counters.answered(req.uri_template or "none", resp.status_code, time.perf_counter() - req.context.began)
 
 
 def create_app(runtime: Runtime) -> falcon.asgi.App[Any, Any]:
@@ -67,12 +60,15 @@ def create_app(runtime: Runtime) -> falcon.asgi.App[Any, Any]:
 
 def _resource(runtime: Runtime, routes: Sequence[Route]) -> object:
     """Falcon looks for on_get, on_post, … on one object a path."""
-    responders = {f"on_{route.method.lower()}": _responder(runtime, route.handler) for route in routes}
+    responders = {f"on_{route.method.lower()}": _responder(runtime, route) for route in routes}
     return type("Resource", (), responders)()
 
 
-def _responder(runtime: Runtime, handler: Handler) -> Any:
+def _responder(runtime: Runtime, route: Route) -> Any:
+    handler, path = route.handler, route.path
+
     async def respond(_self: object, req: Request, resp: Response, **parameters: str) -> None:
+        req.scope[ROUTE] = path
         await handler(runtime, req, resp, **parameters)
 
     return respond

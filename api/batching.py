@@ -25,9 +25,16 @@ class Batcher(Generic[Item, Answer]):
     for no passing reason, its members are tried alone, so that only the guilty one's caller hears of it.
     """
 
-    def __init__(self, name: str, write: Callable[[Sequence[Item]], Sequence[Answer]], most: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        write: Callable[[Sequence[Item]], Sequence[Answer]],
+        most: int,
+        gather_seconds: float = GATHER_SECONDS,
+    ) -> None:
         self._write = write
         self._most = most
+        self._gather_seconds = gather_seconds
         self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._running: asyncio.Task[None] | None = None
@@ -48,7 +55,7 @@ class Batcher(Generic[Item, Answer]):
                 await asyncio.sleep(wait)
             size = min(len(self._waiting), self._most)
             await self._answer([self._waiting.popleft() for _ in range(size)])
-            self._goes_at = loop.time() + GATHER_SECONDS if size > 1 else 0.0
+            self._goes_at = loop.time() + self._gather_seconds if size > 1 else 0.0
 
     async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
         loop = asyncio.get_running_loop()

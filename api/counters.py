@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, values
+
+# The library asks who we are at each count, for processes that fork; ours are spawned, and it is a system call.
+_OURS = os.getpid()
+if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    values.ValueClass = values.MultiProcessValue(lambda: _OURS)  # type: ignore[no-untyped-call] # It has no types there.
 
 registry = CollectorRegistry()
 requests = Counter("checkout_http_requests", "Answered requests.", ("route", "status"), registry=registry)

@@ -1,11 +1,13 @@
-"""What stands before Falcon: requests in the form that it takes, whole and in time, and headers of every answer."""
+"""What stands before Falcon: requests in the form that it takes, whole and in time, headers and counts of answers."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
 from typing import Any
 
+from api import counters
 from api.problems import BadRequest, TooSlow
 from checkout.errors import CheckoutError
 
@@ -16,6 +18,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BODY_SECONDS = 10.0
+# In a request's scope: the path in the route table that serves it.
+ROUTE = "checkout.route"
 # Nobody reads a body with these.
 _BODILESS = ("GET", "HEAD", "OPTIONS")
 
@@ -36,7 +40,7 @@ class Front:
             return
         if scope["http_version"] == "1":  # granian's name for 1.0, which Falcon refuses.
             scope["http_version"] = "1.0"
-        send = _guarded(send)
+        send = _guarded(scope, send)
         if scope["method"] == "HEAD":
             scope["method"], send = "GET", _without_body(send)
         if scope["method"] in _BODILESS:
@@ -86,9 +90,12 @@ class _Body:
         return {"type": "http.request", "body": b"", "more_body": True}
 
 
-def _guarded(send: Send) -> Send:
+def _guarded(scope: Scope, send: Send) -> Send:
+    began = perf_counter()
+
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
+            counters.answered(scope.get(ROUTE, "none"), message["status"], perf_counter() - began)
             headers = [*message["headers"], *_ALWAYS]
             if not any(name == b"cache-control" for name, _ in headers):
                 headers.append(_NOT_KEPT)

@@ -40,6 +40,8 @@ T = TypeVar("T")
 
 MOST_AT_THE_DOOR = 200
 MOST_READS = 500
+# What only reads waits for no disk: it gathers less.
+LOOK_SECONDS = 0.002
 THREADS = 8
 # Calls to Alipay wait for nobody here but each other, for so long and so many.
 ALIPAY_THREADS = 4
@@ -82,7 +84,9 @@ class Runtime:
         self.offers: Batcher[Asked, Offer | CheckoutError] = Batcher("offers", self._offer, MOST_AT_THE_DOOR)
         self.reads: Batcher[int, View | None] = Batcher("reads", self._read, MOST_READS)
         self.skus: Batcher[str, Listed | None] = Batcher("skus", self._find, MOST_READS)
-        self.looks: Batcher[Request, Accepted | Refusal | None] = Batcher("looks", self._look_at, MOST_AT_THE_DOOR)
+        self.looks: Batcher[Request, Accepted | Refusal | None] = Batcher(
+            "looks", self._look_at, MOST_AT_THE_DOOR, LOOK_SECONDS
+        )
         self.shelf = Shelf()
         self.waiters = Waiters(settings.redis_url, self._versions, self.shelf.ran_short)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
