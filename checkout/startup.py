@@ -36,8 +36,8 @@ _VERDICTS = (
 _PASSES = ("Temporary failure in name resolution", "unexpected eof", "SYSCALL")
 _PID = sql("SELECT pg_backend_pid()")
 _POOLER = (
-    "a pooler there lends connections for less than a session: set pool_mode = session for this database in "
-    "PgBouncer, or name PostgreSQL itself"
+    "a pooler there lends connections for less than a session: end the address with ?pooling=transaction where "
+    "PgBouncer has pool_mode = transaction, or set pool_mode = session there, or name PostgreSQL itself"
 )
 
 
@@ -112,7 +112,9 @@ def _database(settings: Settings) -> Iterator[Fault]:
     name = "CHECKOUT_DATABASE_URL"
     engine = db.connect(settings.database_url, size=2, statement_seconds=ANSWER_SECONDS, by_index=False)
     try:
-        if _is_pooled_by_transaction(engine):
+        with db.transaction(engine) as connection:  # Which a pooler that lends for a statement refuses.
+            is_known = db.is_lent(connection)
+        if not is_known and _is_pooled_by_transaction(engine):
             yield Fault(f"{name} is wrong: {_POOLER}", may_pass=False)
     except SettingsError as error:
         yield Fault(f"{name} is wrong: {error}", may_pass=False)

@@ -24,7 +24,8 @@ from sandbox.alipay.keys import Keys
 from sandbox.valkey import Valkey
 from tests.shared.client import Client, serving
 from tests.shared.command import Command
-from tests.shared.databases import OWN, SERVERS, TEMPLATE, Databases, Other, Server, create
+from tests.shared.databases import OWN, POOLED, SERVERS, TEMPLATE, WAYS, Databases, Other, Server, create
+from tests.shared.pooler import Pooled, pooler
 
 # The same examples each time, however slow the machine is.
 hypothesis.settings.register_profile(
@@ -36,16 +37,24 @@ SECRET = "a secret for tests, longer than the 32 bytes of HS256 and the 64 of HS
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if metafunc.definition.get_closest_marker("on_each_version") and "server" in metafunc.fixturenames:
-        metafunc.parametrize("server", SERVERS, indirect=True, scope="session")
+    for mark, servers in (("on_each_version", SERVERS), ("on_each_way", WAYS)):
+        if metafunc.definition.get_closest_marker(mark) and "server" in metafunc.fixturenames:
+            metafunc.parametrize("server", servers, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A temporary PostgreSQL, for the whole run; for `on_each_version` also one of another version."""
-    if getattr(request, "param", OWN) == OWN:
+    kind = getattr(request, "param", OWN)
+    if kind == OWN:
         with postgres.temporary_server() as running:
             yield running
+        return
+    if kind == POOLED:
+        with postgres.temporary_server() as running:
+            url, directory = running.url(), tmp_path_factory.mktemp("pgbouncer")
+            with pooler(url, "transaction", directory) as port:
+                yield Pooled(url, port)
         return
     other = Other()
     yield other

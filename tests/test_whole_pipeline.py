@@ -20,12 +20,12 @@ from checkout.db import Engine
 from sandbox import valkey
 from sandbox.valkey import Valkey
 from tests.shared.client import an_order_body, token
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import a_sku, rows, stock_of
 from tests.shared.processes import HTTP, an_api, eventually, process
 from tests.stack.family import descendants
 
-pytestmark = [pytest.mark.timeout(400), on_each_version]
+pytestmark = [pytest.mark.timeout(400), on_each_way]
 
 
 @dataclass

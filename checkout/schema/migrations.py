@@ -19,8 +19,8 @@ from typing import NamedTuple
 from sqlalchemy.exc import DBAPIError
 
 from checkout import schema
-from checkout.db import SCHEMA_VERSION, Connection, Engine, sql, sqlstate, transaction
-from checkout.errors import CheckoutError, Unavailable, UpgradeUnfinished
+from checkout.db import SCHEMA_VERSION, Connection, Engine, is_lent, sql, sqlstate, transaction
+from checkout.errors import CheckoutError, SettingsError, Unavailable, UpgradeUnfinished
 from checkout.schema import ROOT, State
 
 MIGRATIONS = ROOT / "migrations"
@@ -133,6 +133,8 @@ def _watch(connection: Connection) -> None:
 def _alone(engine: Engine) -> Iterator[Connection]:
     """Holds the lock of a session without a transaction, for which CREATE INDEX CONCURRENTLY would wait."""
     with engine.connect() as connection:
+        if is_lent(connection):
+            raise SettingsError("a migration needs a session: name PostgreSQL itself, not the pooler before it")
         end = time.monotonic() + TURN_SECONDS
         while not connection.execute(sql("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar_one():
             if time.monotonic() > end:

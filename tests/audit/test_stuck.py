@@ -10,10 +10,10 @@ from checkout.audit.stuck import Matter
 from checkout.db import Engine, reading, sql, transaction
 from checkout.payments import refunds
 from tests.shared.command import Command, answer, good
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import a_sku, a_trade, an_attempt, an_order, paid, placed, told
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 
 def matters(engine: Engine) -> list[Matter]:

@@ -24,7 +24,7 @@ from tests.erasure.steps import (
     whole,
 )
 from tests.shared.client import Client
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import (
     ADDRESS,
     a_sku,
@@ -44,7 +44,7 @@ from tests.shared.factories import (
 )
 from tests.shared.threads import at_once
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 
 def test_an_order_that_has_ended_is_erased_and_keeps_what_books_need(engine: Engine) -> None:

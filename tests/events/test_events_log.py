@@ -13,11 +13,11 @@ from checkout.events.log import Event, Logged
 from checkout.orders import closing, shipping
 from checkout.stock import units
 from tests.shared.client import Client, problem
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import a_sku, a_trade, an_attempt, attempts, order, paid, placed, rows, told, topics
 from tests.shared.relaying import relay_all
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 
 def test_an_orders_events_are_numbered_without_a_gap_in_the_sequence_of_ids(engine: Engine) -> None:

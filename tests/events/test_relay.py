@@ -12,13 +12,13 @@ from checkout.db import Engine, sql, transaction
 from checkout.events import fence, log
 from checkout.events.log import Event, Logged
 from checkout.events.relay import Relay
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import rows
 from tests.shared.processes import eventually
 from tests.shared.relaying import LONGEST_SECONDS
 from tests.shared.threads import at_once
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 MOST_SCENES = 20
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from checkout import db
-from checkout.db import Engine, is_passing, sql, transaction
+from checkout.db import Engine, is_passing, sessions, sql, transaction
 from checkout.errors import SettingsError
 from ops.shell import reason
 from tests.shared.command import in_a_process
@@ -62,7 +62,7 @@ def test_a_connection_that_was_ended_while_it_sat_idle_is_replaced(
     ended: Engine, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_sku(engine, stock=1)
-    monkeypatch.setattr(db, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(sessions, "IDLE_SECONDS", 0.0)
     take_one(ended)
     assert stock_of(engine) == 0
 
@@ -78,8 +78,8 @@ def test_a_connection_that_answers_nothing_any_more_is_replaced(
 ) -> None:
     """A firewall that forgot it swallows what is sent: as the server's end does while it is stopped."""
     a_sku(engine, stock=1)
-    monkeypatch.setattr(db, "IDLE_SECONDS", 0.0)
-    monkeypatch.setattr(db, "IDLE_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(sessions, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(sessions, "IDLE_ANSWER_SECONDS", 0.2)
     pid = pid_of(only)
     os.kill(pid, signal.SIGSTOP)
     try:

@@ -1,84 +1,95 @@
-"""PgBouncer between us and PostgreSQL: by session it serves, by transaction it is refused at the start."""
+"""PgBouncer between us and PostgreSQL: it serves, also when it lends connections by transaction, and we know it."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-import psycopg2
 import pytest
 
 from checkout import db, settings, startup
-from checkout.db import sql, transaction
-from sandbox import postgres, process
-from tests.shared import ports
+from checkout.db import Engine, sql, transaction
+from checkout.errors import SettingsError
+from checkout.schema import migrations
 from tests.shared.factories import a_sku, order, placed
-from tests.shared.processes import eventually
+from tests.shared.pooler import PGBOUNCER, pooler
 
-PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(not PGBOUNCER, reason="PgBouncer is not installed here")
 
-Pooled = Callable[[str], str]
-_INI = """
-[databases]
-* = host={host} port=5432 user=checkout
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-auth_type = any
-pool_mode = {mode}
-unix_socket_dir =
-"""
+
+def through(port: int, database_url: str, more: str = "") -> str:
+    return f"postgresql+psycopg2://checkout@127.0.0.1:{port}{urlsplit(database_url).path}{more}"
 
 
-@pytest.fixture
-def pooled(database_url: str, tmp_path: Path) -> Iterator[Pooled]:
-    """The address of the test's database through a PgBouncer of that mode."""
-    parts, port = urlsplit(database_url), ports.free()
-    host, name = parse_qs(parts.query)["host"][0], parts.path.removeprefix("/")
-    children = []
-
-    def start(mode: str) -> str:
-        file = tmp_path / "pgbouncer.ini"
-        file.write_text(_INI.format(host=host, port=port, mode=mode), encoding="utf-8")
-        become = postgres._identity(tmp_path)  # It refuses to run as root, too.
-        with (tmp_path / "pgbouncer.log").open("ab") as output:
-            command = [PGBOUNCER or "", str(file)]
-            children.append(process.start(command, environment={}, output=output, directory=tmp_path, become=become))
-        eventually(lambda: _answers(port, name), "PgBouncer answers")
-        return f"postgresql+psycopg2://checkout@127.0.0.1:{port}/{name}"
-
-    yield start
-    for child in children:
-        child.kill()
-        child.wait(10)
-
-
-def _answers(port: int, name: str) -> bool:
-    try:
-        psycopg2.connect(host="127.0.0.1", port=port, user="checkout", dbname=name, connect_timeout=2).close()
-    except psycopg2.OperationalError:
-        return False
-    return True
-
-
-def test_by_session_orders_are_placed(environment: dict[str, str], pooled: Pooled) -> None:
-    url = pooled("session")
-    assert startup.faults(settings.parse(environment | {"CHECKOUT_DATABASE_URL": url})) == []
-    engine = db.connect(url, size=2)
-    with transaction(engine) as connection:
-        assert connection.execute(sql("SHOW statement_timeout")).scalar() == "10s"
-        assert connection.execute(sql("SHOW enable_seqscan")).scalar() == "off"
+def sells(engine: Engine) -> bool:
     a_sku(engine)
-    assert order(engine, placed(engine)).status == "awaiting_payment"
-    engine.dispose()
+    return bool(order(engine, placed(engine)).status == "awaiting_payment")
 
 
-@pytest.mark.parametrize("mode", ["transaction", "statement"])
-def test_by_transaction_it_is_refused_with_the_cure(environment: dict[str, str], pooled: Pooled, mode: str) -> None:
-    url = pooled(mode)
-    [fault] = startup.faults(settings.parse(environment | {"CHECKOUT_DATABASE_URL": url}))
+def limits(engine: Engine) -> list[str]:
+    with transaction(engine) as connection:
+        return [
+            str(connection.execute(sql(f"SHOW {name}")).scalar())
+            for name in ("statement_timeout", "enable_seqscan", "timezone", "transaction_isolation")
+        ]
+
+
+def test_by_session_orders_are_placed(environment: dict[str, str], database_url: str, tmp_path: Path) -> None:
+    with pooler(database_url, "session", tmp_path) as port:
+        url = through(port, database_url)
+        assert startup.faults(settings.parse(environment | {"CHECKOUT_DATABASE_URL": url})) == []
+        engine = db.connect(url, size=2)
+        assert limits(engine) == ["10s", "off", "UTC", "read committed"]
+        assert sells(engine)
+        engine.dispose()
+
+
+def test_by_transaction_orders_are_placed_and_nothing_is_left_in_a_session(
+    environment: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    with pooler(database_url, "transaction", tmp_path) as port:
+        url = through(port, database_url, "?pooling=transaction")
+        assert startup.faults(settings.parse(environment | {"CHECKOUT_DATABASE_URL": url})) == []
+        engine = db.connect(url, size=2)
+        assert limits(engine) == ["10s", "off", "UTC", "read committed"]
+        assert sells(engine)
+        with engine.connect() as connection:
+            assert connection.execute(sql("SELECT current_setting('enable_seqscan')")).scalar() == "off"
+        engine.dispose()
+        free = db.connect(url, size=1, by_index=False)
+        with transaction(free) as connection:  # It is lent the very session that we had.
+            assert connection.execute(sql("SHOW enable_seqscan")).scalar() == "on"
+            assert connection.execute(sql("SELECT count(*) FROM pg_prepared_statements")).scalar() == 0
+        free.dispose()
+
+
+@pytest.mark.parametrize(
+    ("mode", "more"), [("transaction", ""), ("statement", ""), ("statement", "?pooling=transaction")]
+)
+def test_a_pooler_that_is_not_what_the_address_says_is_refused_with_the_cure(
+    environment: dict[str, str], database_url: str, tmp_path: Path, mode: str, more: str
+) -> None:
+    with pooler(database_url, mode, tmp_path) as port:
+        url = through(port, database_url, more)
+        [fault] = startup.faults(settings.parse(environment | {"CHECKOUT_DATABASE_URL": url}))
     assert not fault.may_pass
-    assert "set pool_mode = session" in fault.says
+    assert "?pooling=transaction" in fault.says
+    assert "pool_mode = session" in fault.says
+
+
+def test_a_migration_wants_postgresql_itself(database_url: str, tmp_path: Path) -> None:
+    with pooler(database_url, "transaction", tmp_path) as port:
+        engine = db.connect(through(port, database_url, "?pooling=transaction"))
+        with pytest.raises(SettingsError, match="PostgreSQL itself"):
+            migrations.migrate(engine, print)
+        engine.dispose()
+
+
+@pytest.mark.parametrize("text", ["?pooling=session", "?pooling=statement"])
+def test_an_address_says_session_or_transaction(text: str) -> None:
+    url = f"postgresql+psycopg2://checkout@127.0.0.1/x{text}"
+    if text == "?pooling=session":
+        db.connect(url).dispose()
+    else:
+        with pytest.raises(SettingsError, match="session or transaction"):
+            db.connect(url)

@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 
 from checkout import db, settings, startup
-from checkout.db import sql
+from checkout.db import sessions, sql
 from checkout.errors import SettingsError
 from checkout.events import bus
 from checkout.startup import Fault
@@ -81,7 +81,7 @@ def test_a_certificate_of_the_database_that_does_not_hold(environment: dict[str,
 
 
 def test_a_server_that_is_too_old(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "OLDEST_VERSION", 99)
+    monkeypatch.setattr(sessions, "OLDEST_VERSION", 99)
     [fault] = faults(environment)
     assert "99 or newer is needed" in fault.says
     assert not fault.may_pass

@@ -8,11 +8,11 @@ from checkout.db import Engine, sql, transaction
 from checkout.orders import acceptance
 from checkout.orders.acceptance import Accepted, Request
 from tests.shared.client import Client, an_order_body, problem
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import a_request, a_sku, order, rows
 from tests.shared.threads import at_once
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 
 def accept(engine: Engine, *requests: Request) -> list[Accepted]:

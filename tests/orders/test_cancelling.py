@@ -10,7 +10,7 @@ from checkout.errors import NotCancellable, NotFound
 from checkout.orders import cart, closing, shipping
 from checkout.orders.cart import CartItem
 from tests.shared.client import Client, an_order_body, problem
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import (
     a_sku,
     a_trade,
@@ -29,7 +29,7 @@ from tests.shared.factories import (
 )
 from tests.shared.threads import at_once
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 
 def cancel(engine: Engine, order_id: int, user_id: int | None = 1) -> list[str]:

@@ -10,10 +10,10 @@ from checkout import db
 from checkout.db import Connection, Engine, sql, transaction
 from checkout.orders import placement, sweep
 from tests.orders.waiting import time_passes_at_the_door
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import a_sku, an_order, order, place_all, row
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 
 def before_each_claim(monkeypatch: pytest.MonkeyPatch, happens: Callable[[list[int]], None]) -> list[list[int]]:

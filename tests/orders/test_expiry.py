@@ -17,7 +17,7 @@ from checkout.payments import queries
 from checkout.payments.offers import Asked, Way
 from checkout.payments.queries import Due
 from tests.shared.answers import Answers
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import (
     RULES,
     a_sku,
@@ -35,7 +35,7 @@ from tests.shared.factories import (
 )
 from tests.shared.threads import at_once
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 NOT_EXIST = Refused("TRADE_NOT_EXIST", "交易不存在")
 UNKNOWN = Unknown("SYSTEM_ERROR")

@@ -10,7 +10,7 @@ from checkout.prices.policy import Policy
 from checkout.stock import catalog
 from checkout.stock.catalog import Item
 from tests.shared.client import Client, an_order_body
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import (
     TERMS,
     a_sku,
@@ -26,7 +26,7 @@ from tests.shared.factories import (
     topics,
 )
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 
 def test_placing_takes_stock_and_counts_sales(engine: Engine) -> None:

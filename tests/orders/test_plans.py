@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from checkout import db
-from checkout.db import Engine, transaction
+from checkout.db import Engine, sessions, transaction
 from checkout.orders import views
 from tests.shared.databases import on_each_version
 from tests.shared.factories import a_sku, paid, place_all, placed, refunded, shipped
@@ -54,7 +54,7 @@ def test_no_statement_reads_a_table_again_for_each_row_of_a_batch(database_url: 
 def test_a_planner_left_free_reads_all_users_for_each_user_of_a_batch(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(db._BY_INDEX, "enable_material", "on")
+    monkeypatch.setitem(sessions.BY_INDEX, "enable_material", "on")
     assert [plan for plan in kept_to_be_read_again(planned(database_url)).values() if "users_pkey" in plan]
 
 

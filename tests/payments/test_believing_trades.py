@@ -10,7 +10,7 @@ import pytest
 from checkout.db import Engine, transaction
 from checkout.orders import closing, shipping
 from checkout.orders.ledger import Payment
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import (
     a_sku,
     a_trade,
@@ -28,7 +28,7 @@ from tests.shared.factories import (
 )
 from tests.shared.threads import at_once
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from checkout.orders import closing
 from checkout.orders.ledger import Payment
 from checkout.payments import refund_calls, refunds
 from tests.shared.answers import Answers
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import a_sku, a_trade, an_attempt, attempts, paid, placed, row, rows, told
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 NOTHING = Done({})
 REFUSED = Refused("REFUND_AMT_NOT_EQUAL_TOTAL", "退款金额超限")

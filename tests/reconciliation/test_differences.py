@@ -9,9 +9,9 @@ from checkout.db import sql, transaction
 from checkout.reconciliation import discrepancies
 from tests.reconciliation.shop import Shop, at, listed
 from tests.shared import factories
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 
 def test_money_that_only_we_have_is_listed(shop: Shop) -> None:

@@ -13,15 +13,20 @@ import pytest
 from psycopg2.extensions import connection
 
 from sandbox import postgres
+from tests.shared.pooler import PGBOUNCER
 
 TEMPLATE = "template_checkout"
 
-OWN, OTHER = "own", "other"
+OWN, OTHER, POOLED = "own", "other", "pooled"
 OTHER_URL = os.environ.get("CHECKOUT_TEST_POSTGRES_URL", "")
 # For modules whose statements must hold on the oldest version as well as on the one that we bring along.
 on_each_version = pytest.mark.on_each_version
 _SKIP = pytest.mark.skipif(not OTHER_URL, reason="CHECKOUT_TEST_POSTGRES_URL names no PostgreSQL of another version")
 SERVERS = [OWN, pytest.param(OTHER, marks=_SKIP)]
+# Some of these also through a PgBouncer that lends connections by transaction.
+on_each_way = pytest.mark.on_each_way
+_UNPOOLED = pytest.mark.skipif(not PGBOUNCER, reason="PgBouncer is not installed here")
+WAYS = [*SERVERS, pytest.param(POOLED, marks=_UNPOOLED)]
 
 
 class Server(Protocol):
@@ -65,7 +70,7 @@ def _name(server: Server, database: str) -> str:
 
 
 def libpq(url: str) -> str:
-    return url.replace("postgresql+psycopg2://", "postgresql://", 1)
+    return url.replace("postgresql+psycopg2://", "postgresql://", 1).removesuffix("?pooling=transaction")
 
 
 # Whoever changed the schema leaves a database that is not used again.

@@ -14,11 +14,11 @@ from checkout.db import Connection, Engine, sql, transaction
 from checkout.orders import placement, turns
 from checkout.stock import units
 from checkout.stock.units import Sku
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.shared.factories import TERMS, a_sku, an_order, many_orders, place_all, row, rows, stock_of
 from tests.shared.threads import at_once
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 
 def place_alone(engine: Engine, order_id: int) -> None:

@@ -13,11 +13,11 @@ from checkout.events import fence, log
 from checkout.events.log import Event
 from checkout.webhooks import endpoints, sending
 from checkout.webhooks.endpoints import Secret
-from tests.shared.databases import on_each_version
+from tests.shared.databases import on_each_way
 from tests.webhooks.conftest import Sender
 from tests.webhooks.receiver import Receiver
 
-pytestmark = on_each_version
+pytestmark = on_each_way
 
 
 def test_what_happens_is_sent_signed_and_in_order(sender: Sender, receiver: Receiver, endpoint: Secret) -> None:

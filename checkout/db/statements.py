@@ -2,7 +2,7 @@
 
 psycopg2 has no call for either. What a batch pays for planning and for journeys is the same for one order as for two
 hundred, so it is what a lone order waits for. A plan made so does not know the values: connections that prepare reach
-every table by its indexes whatever the values are (`checkout/db.py`).
+every table by its indexes whatever the values are (`sessions.py`).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _PREPARABLE = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECA
 class Transaction:
     """An open transaction: the statements that it has not sent yet, BEGIN the first of them."""
 
-    def __init__(self, begin: bytes) -> None:
-        self.unsent = [begin]
+    def __init__(self, begin: list[bytes]) -> None:
+        self.unsent = begin
         self.has_failed = False  # Nothing may follow but ROLLBACK.
 
 
@@ -41,6 +41,7 @@ class Connection(extensions.connection):
     """
 
     prepares = True
+    first = b""  # Goes before each transaction's statements, where the connection is only lent.
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -57,7 +58,11 @@ class Cursor(extensions.cursor):
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's own name
         transaction = self.connection.transaction
         if transaction is None:
-            super().execute(self._call(query, vars), vars)
+            first = self.connection.first
+            if first:
+                super().execute(first + b";" + self.mogrify(query, vars))
+            else:
+                super().execute(self._call(query, vars), vars)
             return
         if transaction.has_failed:
             raise errors.InFailedSqlTransaction("an earlier statement of this transaction has failed")

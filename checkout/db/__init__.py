@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import select
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
@@ -13,11 +11,10 @@ import psycopg2
 from psycopg2 import extensions
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from checkout import statements
-from checkout.errors import SettingsError
+from checkout.db import sessions, statements
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -27,6 +24,7 @@ __all__ = [
     "command",
     "connect",
     "is_data_fault",
+    "is_lent",
     "is_passing",
     "reading",
     "sql",
@@ -34,63 +32,9 @@ __all__ = [
     "verdict",
 ]
 
-OLDEST_VERSION = 15
 # The last file of migrations/ that this code knows. Other processes read it from our sessions' names.
 SCHEMA_VERSION = 7
-CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 10
-# Longer than any statement may run. Several in one message get here only by waiting for one lock after the other, or
-# in a network that swallows packets; either way the caller tries again.
-SILENCE_SECONDS = 15
-
-
-# A connection that sat idle for longer is looked at before it is used; the answer comes at once, or never.
-IDLE_SECONDS = 20.0
-IDLE_ANSWER_SECONDS = 2.0
-# The kernel notices a peer that is gone, also while we wait for its answer.
-_KEEPALIVES = {
-    "keepalives": 1,
-    "keepalives_idle": 15,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
-}
-
-
-# Every serving statement reaches few rows by an index, however many there are. Left free, the planner would read a
-# small table whole, and would go on to do so while it grows, until somebody analysed it.
-_BY_INDEX = {
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "enable_material": "off",  # Of tables that were analysed while they were empty it would keep all for each row.
-    "random_page_cost": "1.1",
-    "jit": "off",
-    "plan_cache_mode": "force_generic_plan",  # One plan fits all values, so none is made twice.
-}
-
-
-class _PatientConnection(statements.Connection):
-    silence_seconds: float = CONNECT_SECONDS  # Of one that is being made; `_begin` gives it the time of a statement.
-
-
-def _wait(connection: extensions.connection) -> None:
-    """libpq's wait with an end: a dead network would otherwise hang us for ever. Its `connect_timeout` ends here."""
-    deadline = time.monotonic() + getattr(connection, "silence_seconds", SILENCE_SECONDS)
-    while True:
-        state = connection.poll()
-        if state == extensions.POLL_OK:
-            return
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise psycopg2.OperationalError("the database has not answered in time")
-        poller = select.poll()
-        poller.register(connection.fileno(), select.POLLIN if state == extensions.POLL_READ else select.POLLOUT)
-        poller.poll(left * 1000)
-
-
-extensions.set_wait_callback(_wait)
-
 _COMMIT = text("COMMIT")
 _ROLLBACK = text("ROLLBACK")
 
@@ -99,82 +43,43 @@ def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECON
     """An engine whose connections are UTC, READ COMMITTED, and give up rather than wait for ever.
 
     Outside `transaction` and `reading` each statement is a transaction of its own. `by_index` is for serving; whoever
-    reads whole tables, like the audit, leaves the planner free.
+    reads whole tables, like the audit, leaves the planner free. Raises SettingsError.
     """
+    address, is_lent = sessions.address(url)
 
-    class Factory(_PatientConnection):
-        prepares = by_index
+    class Factory(sessions.PatientConnection):
+        prepares = by_index and not is_lent
 
     values = {
-        # Without it the door's second look would be the first one's snapshot, wherever the default is another.
-        "default_transaction_isolation": "read committed",
         "statement_timeout": f"{statement_seconds}s",
         "idle_in_transaction_session_timeout": f"{statement_seconds}s",
         "timezone": "UTC",
-    } | (_BY_INDEX if by_index else {})
+    } | (sessions.BY_INDEX if by_index else {})
     engine = create_engine(
-        url,
+        address,
         pool_size=size,
         max_overflow=size,
-        pool_timeout=CONNECT_SECONDS,
+        pool_timeout=sessions.CONNECT_SECONDS,
         pool_use_lifo=True,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # They are names, phones and addresses, and errors are logged.
         connect_args={
             "application_name": f"checkout/{SCHEMA_VERSION}",
             "client_encoding": "utf8",
-            **_KEEPALIVES,
+            **sessions.KEEPALIVES,
             "connection_factory": Factory,
             "cursor_factory": statements.Cursor,
         },
     )
+    silence_seconds = statement_seconds + sessions.SILENCE_SECONDS - STATEMENT_SECONDS
     event.listen(engine, "handle_error", _leave_what_is_stale)
     event.listen(engine, "handle_error", _hide_values)
     event.listen(engine, "reset", _leave_what_is_open)
-    event.listen(engine, "connect", _refuse_what_cannot_serve)
-    event.listen(engine, "connect", _begin(values, statement_seconds + SILENCE_SECONDS - STATEMENT_SECONDS))
-    event.listen(engine, "checkin", _note_the_time)
-    event.listen(engine, "checkout", _look_at_what_sat_idle)
+    event.listen(engine, "connect", sessions.refuse_what_cannot_serve)
+    event.listen(engine, "connect", sessions.begin(values, silence_seconds, is_lent=is_lent))
+    event.listen(engine, "checkin", sessions.note_the_time)
+    event.listen(engine, "checkout", sessions.look_at_what_sat_idle)
     return engine
-
-
-def _refuse_what_cannot_serve(raw: Any, _record: ConnectionPoolEntry) -> None:
-    if raw.server_version < OLDEST_VERSION * 10_000:
-        found = raw.get_parameter_status("server_version")
-        raise SettingsError(f"the server is PostgreSQL {found}: {OLDEST_VERSION} or newer is needed")
-    encoding = raw.get_parameter_status("server_encoding")
-    if encoding != "UTF8":
-        raise SettingsError(f"the database is encoded in {encoding}: make one with ENCODING 'UTF8'")
-
-
-def _begin(values: Mapping[str, str], silence_seconds: float) -> Callable[[Any, ConnectionPoolEntry], None]:
-    """Sets what a session needs with its first statement: PgBouncer refuses `options` in the startup message."""
-    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in values.items())
-
-    def begin(raw: Any, _record: ConnectionPoolEntry) -> None:
-        raw.silence_seconds = silence_seconds
-        with raw.cursor() as cursor:
-            cursor.execute(f"SELECT {settings}")
-
-    return begin
-
-
-def _note_the_time(_raw: Any, record: ConnectionPoolEntry) -> None:
-    record.info["since"] = time.monotonic()
-
-
-def _look_at_what_sat_idle(raw: Any, record: ConnectionPoolEntry, _: object) -> None:
-    """Servers and firewalls end what sits idle, some without a word; nothing was sent, so a new one is safe."""
-    if time.monotonic() < record.info.get("since", time.monotonic()) + IDLE_SECONDS:
-        return
-    silence, raw.silence_seconds = raw.silence_seconds, IDLE_ANSWER_SECONDS
-    try:
-        with raw.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except psycopg2.Error as error:
-        raise DisconnectionError("the connection sat idle, and is gone") from error
-    finally:
-        raw.silence_seconds = silence
 
 
 def _leave_what_is_stale(context: ExceptionContext) -> None:
@@ -208,7 +113,8 @@ def transaction(engine: Engine) -> AbstractContextManager[Connection]:
     Commands inside are sent with the next statement that has an answer, at the latest with COMMIT; so is BEGIN.
     An exception while COMMIT is under way leaves open whether it was done, as a lost answer does.
     """
-    return _between(engine, b"BEGIN")
+    # Wherever the default is another, the door's second look would be the first one's snapshot.
+    return _between(engine, b"BEGIN ISOLATION LEVEL READ COMMITTED")
 
 
 def reading(engine: Engine) -> AbstractContextManager[Connection]:
@@ -216,11 +122,20 @@ def reading(engine: Engine) -> AbstractContextManager[Connection]:
     return _between(engine, b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
+def is_lent(connection: Connection) -> bool:
+    """Whether a pooler lends it for a transaction at a time: what belongs to a session cannot be done there."""
+    return bool(_raw(connection).first)
+
+
+def _raw(connection: Connection) -> statements.Connection:
+    return cast("statements.Connection", connection.connection.dbapi_connection)
+
+
 @contextmanager
 def _between(engine: Engine, begin: bytes) -> Iterator[Connection]:
     with engine.connect() as connection:
-        raw = cast("statements.Connection", connection.connection.dbapi_connection)
-        raw.transaction = statements.Transaction(begin)
+        raw = _raw(connection)
+        raw.transaction = statements.Transaction([begin, raw.first] if raw.first else [begin])
         try:
             yield connection
             connection.execute(_COMMIT)
