@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import click
 from rich.progress import Progress, TaskID
 
+from bench import away as away_
 from bench import growth, mixes, patience, plot, rabbitmq, report, soak, suite, verdicts, waiters
 from bench.stack import Stack, started
 
@@ -27,6 +29,8 @@ ENDURED_MINUTES = 30
 @click.option(
     "--rabbitmq", "url", help="Instead: orders over the RabbitMQ at this address, while its connections fail."
 )
+@click.option("--away", help="Instead: PostgreSQL so far away, like 2ms or 1ms,2ms,5ms of round trip, beside none.")
+@click.option("--pooled", is_flag=True, help="Instead: PostgreSQL behind PgBouncer, by transaction, beside without.")
 @click.option("--waiters", "waiting", type=click.IntRange(min=100), help="Instead: so many frontends that wait.")
 def main(
     *,
@@ -36,23 +40,24 @@ def main(
     journeys: bool,
     stops: bool,
     url: str | None,
+    away: str | None,
+    pooled: bool,
     waiting: int | None,
 ) -> None:
     """Measure the stack: orders, reads, notifies, events; exit 1 when the audit afterwards finds a breach."""
-    if rows:
-        is_good = grow(rows, 5 if quick else 15)
-    elif stops:
-        is_good = stop()
-    elif url:
-        is_good = endure(url, minutes or ENDURED_MINUTES)
-    elif minutes:
-        is_good = last(minutes)
-    elif journeys:
-        is_good = travel(suite.QUICK if quick else suite.FULL)
-    elif waiting:
-        is_good = wait(waiting)
-    else:
-        is_good = compare(suite.QUICK if quick else suite.FULL)
+    plan = suite.QUICK if quick else suite.FULL
+    asked: list[tuple[object, Callable[[], bool]]] = [
+        (rows, lambda: grow(rows or 0, 5 if quick else 15)),
+        (stops, stop),
+        (url, lambda: endure(url or "", minutes or ENDURED_MINUTES)),
+        (away, lambda: move_away([milliseconds(part) for part in (away or "").split(",")], plan.seconds)),
+        (pooled, lambda: pool(plan.seconds)),
+        (minutes, lambda: last(minutes or 0)),
+        (journeys, lambda: travel(plan)),
+        (waiting, lambda: wait(waiting or 0)),
+        (True, lambda: compare(plan)),
+    ]
+    is_good = next(run for is_asked, run in asked if is_asked)()
     sys.exit(0 if is_good else 1)
 
 
@@ -133,6 +138,40 @@ def endure(url: str, minutes: int) -> bool:
     report.keep("rabbitmq", asdict(found) | {"audit_clean": is_clean, "breaches": faults})
     report.console.print_json(data=asdict(found))
     return report.judge(faults, said, is_clean)
+
+
+def milliseconds(text: str) -> float:
+    """Seconds. Raises BadParameter."""
+    number = text.strip().removesuffix("ms")
+    if not number.replace(".", "", 1).isdigit():
+        raise click.BadParameter(f"{text} is no distance like 2ms", param_hint="--away")
+    return float(number) / 1000
+
+
+def move_away(distances: list[float], seconds: float) -> bool:
+    """A network between us and PostgreSQL."""
+    with report.progress() as bar, away_.distant() as (stack, relay):
+        step = bar.add_task("", total=None)
+        say = lambda text: bar.update(step, description=text)  # noqa: E731 - shorter than a function
+        found = away_.distances(stack, relay, [0.0, *distances], seconds, say)
+        is_clean, said = audit(stack, bar, step)
+    report.show_away(away_.rows(found))
+    content = {f"{distance * 1000:g} ms": asdict(place) for distance, place in found.items()}
+    report.keep("away", {"away": content, "audit_clean": is_clean})
+    return report.judge([], said, is_clean)
+
+
+def pool(seconds: float) -> bool:
+    """PgBouncer before PostgreSQL."""
+    audits: list[tuple[bool, str]] = []
+    with report.progress() as bar:
+        step = bar.add_task("", total=None)
+        say = lambda text: bar.update(step, description=text)  # noqa: E731 - shorter than a function
+        found = away_.pooled(seconds, say, lambda stack: audits.append(audit(stack, bar, step)))
+    content = {name: asdict(place) for name, place in found.items()}
+    report.keep("pooled", {"pooled": content, "audit_clean": all(is_clean for is_clean, _ in audits)})
+    report.console.print_json(data=content)
+    return report.judge([], "".join(said for _, said in audits), all(is_clean for is_clean, _ in audits))
 
 
 def wait(count: int) -> bool:

@@ -40,6 +40,7 @@ class Stack:
     settings: Settings
     engine: Engine
     tokens: list[bytes]
+    beside: Postgres | None = None  # The server, where it is none of the stack's own.
 
     @property
     def data_dir(self) -> Path:
@@ -52,7 +53,7 @@ class Stack:
     @cached_property
     def postgres(self) -> Postgres:
         """The stack's server, to ask for its addresses; it is started and stopped by the stack."""
-        return Postgres(self.data_dir / "postgres")
+        return self.beside or Postgres(self.data_dir / "postgres")
 
     def token(self, user_id: int) -> bytes:
         """Users are numbered from 1."""
@@ -99,7 +100,8 @@ class Stack:
         "postgres" is the work of its connections, "upkeep" what it does by itself: log, vacuum, checkpoints.
         """
         used: dict[str, float] = defaultdict(float)
-        postmaster = int((self.data_dir / "postgres" / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+        file = self.postgres.data_dir / "postmaster.pid"
+        postmaster = int(file.read_text(encoding="utf-8").split()[0])
         for pid in process.everyone():
             if pid == postmaster or process.stat(pid).parent == postmaster:
                 used["postgres" if _serves(pid) else "upkeep"] += _used(pid)
@@ -138,8 +140,11 @@ def _used(pid: int) -> float:
 
 
 @contextlib.contextmanager
-def started(catalogue: list[Item], users: int, **told: str) -> Iterator[Stack]:
-    """A fresh stack with this catalogue, and a token for each of so many users; `told` are settings."""
+def started(catalogue: list[Item], users: int, *, beside: Postgres | None = None, **told: str) -> Iterator[Stack]:
+    """A fresh stack with this catalogue, and a token for each of so many users; `told` are settings.
+
+    Of a server `beside` it asks that itself, however the stack gets there.
+    """
     environ = {name: value for name, value in settings.environment().items() if not name.startswith(PREFIX)} | told
     with (
         tempfile.TemporaryDirectory(prefix="checkout-bench-", ignore_cleanup_errors=True) as directory,
@@ -152,11 +157,12 @@ def started(catalogue: list[Item], users: int, **told: str) -> Iterator[Stack]:
         ) as running,
     ):
         own = settings.parse(settings.stored(running.data_dir) | told)
-        engine = db.connect(own.database_url, statement_seconds=600, by_index=False)
+        url = beside.url("checkout") if beside else own.database_url
+        engine = db.connect(url, statement_seconds=600, by_index=False)
         try:
             with db.transaction(engine) as connection:
                 catalog.load(connection, catalogue)
-            yield Stack(running, own, engine, _tokens(own.jwt_secret, users))
+            yield Stack(running, own, engine, _tokens(own.jwt_secret, users), beside)
         finally:
             engine.dispose()
 

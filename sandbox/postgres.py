@@ -68,7 +68,7 @@ class Postgres:
         Raises RuntimeError when the server cannot run here; the message says why.
         """
         self.data_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._become = _identity(self.data_dir.parent)
+        self._become = identity(self.data_dir.parent)
         _make_private(self.socket_dir)
         if not self.data_dir.exists():
             self._create_cluster()
@@ -232,7 +232,7 @@ def _quoted(directory: Path) -> str:
     return '"' + str(directory).replace('"', '""') + '"'
 
 
-def _identity(directory: Path) -> process.Become | None:
+def identity(directory: Path) -> process.Become | None:
     """How a server that may not be root runs here: as itself, else in a user namespace, else as nobody."""
     if os.geteuid() != 0:
         return None

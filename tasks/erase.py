@@ -30,12 +30,14 @@ def erase_orders() -> None:
 def blank_bills() -> None:
     """Takes the buyers of erased orders out of bills; one that cannot be written keeps no other from it."""
     engine = resources().engine
-    with blanking.lease(engine) as is_ours:
-        if is_ours:
-            blanking.plan_bills(engine)
-            for day in blanking.days(engine):
-                guarded("blank_bills", partial(_blank, day))
+    with blanking.lease(engine) as lease:
+        if lease is None:
+            return
+        for bill in blanking.unplanned(engine):
+            guarded("blank_bills", partial(blanking.plan_bill, engine, bill))
+        for day in blanking.days(engine):
+            guarded("blank_bills", partial(_blank, day, lease))
 
 
-def _blank(day: date) -> None:
-    blanking.blank(resources().engine, day)
+def _blank(day: date, lease: blanking.Lease) -> None:
+    blanking.blank(resources().engine, day, lease)

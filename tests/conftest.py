@@ -21,11 +21,11 @@ from ops.main import main
 from sandbox import postgres, valkey
 from sandbox.alipay import keys as alipay_keys
 from sandbox.alipay.keys import Keys
+from sandbox.pgbouncer import pooler
 from sandbox.valkey import Valkey
 from tests.shared.client import Client, serving
 from tests.shared.command import Command
-from tests.shared.databases import OWN, POOLED, SERVERS, TEMPLATE, WAYS, Databases, Other, Server, create
-from tests.shared.pooler import Pooled, pooler
+from tests.shared.databases import OWN, POOLED, SERVERS, TEMPLATE, WAYS, Databases, Other, Pooled, Server, create
 
 # The same examples each time, however slow the machine is.
 hypothesis.settings.register_profile(

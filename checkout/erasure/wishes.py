@@ -33,12 +33,14 @@ _SHOW = sql("""
     FROM erasures e WHERE e.user_id = :user_id
 """)
 # One look along the index of a user's orders for each wish that was ever made.
-# Ids are drawn before they are committed: those of the last minute may not all be there yet.
+# Ids are drawn before they are committed: those of the last minute may not all be there yet. Nor are they in the order
+# of their transactions' beginnings: the walk stops at the first that is too young.
 _NEW = sql("""
     SELECT e.user_id, e.walked, o.id FROM erasures e CROSS JOIN LATERAL (
-        SELECT id FROM orders WHERE orders.user_id = e.user_id AND orders.id > e.walked
-            AND accepted_at < now() - make_interval(secs => :settled) ORDER BY id LIMIT 100
-    ) o ORDER BY e.user_id, o.id LIMIT :limit
+        SELECT id, bool_and(accepted_at < now() - make_interval(secs => :settled)) OVER (ORDER BY id) AS is_settled
+        FROM (SELECT id, accepted_at FROM orders WHERE orders.user_id = e.user_id AND orders.id > e.walked
+            ORDER BY id LIMIT 100) AS first
+    ) o WHERE o.is_settled ORDER BY e.user_id, o.id LIMIT :limit
 """)
 # A wish that was said again meanwhile begins anew.
 _WALKED = command("""
@@ -47,13 +49,14 @@ _WALKED = command("""
         AS w (user_id, walked, last)
     WHERE e.user_id = w.user_id AND e.walked = w.walked
 """)
+# In id order, all of them: who plans the same orders at the same time waits for us, and not we for him.
 _PLAN = command("""
-    INSERT INTO erasures_due (order_id) SELECT * FROM unnest(CAST(:ids AS bigint[])) ON CONFLICT DO NOTHING
+    INSERT INTO erasures_due (order_id) SELECT * FROM unnest(CAST(:ids AS bigint[])) ORDER BY 1 ON CONFLICT DO NOTHING
 """)
 _PLAN_NEWEST = command("""
-    INSERT INTO erasures_due (order_id)
-    SELECT id FROM orders WHERE user_id = :user_id AND erased_at IS NULL ORDER BY id DESC LIMIT :limit
-    ON CONFLICT DO NOTHING
+    INSERT INTO erasures_due (order_id) SELECT id FROM (
+        SELECT id FROM orders WHERE user_id = :user_id AND erased_at IS NULL ORDER BY id DESC LIMIT :limit
+    ) AS newest ORDER BY id ON CONFLICT DO NOTHING
 """)
 # In id order, which is nearly the order of age: the walk stops at the first that is too young.
 _OLD = sql("""

@@ -8,19 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from tempfile import SpooledTemporaryFile
+from typing import NamedTuple
 
 from checkout.alipay import bill
 from checkout.db import Connection, Engine, array, command, sql, transaction
 from checkout.reconciliation import archive, bills, rows
+
+
+class Unplanned(NamedTuple):
+    """A bill of which nobody has looked yet whose rows it has."""
+
+    day: date
+    asked_at: datetime
+    lines: int
+
 
 NUMBERS_AT_ONCE = 5000
 LINES_AT_ONCE = 5000
 # Longer than the largest bill takes; whoever died with it is waited for.
 LEASE_SECONDS = 1800
 
-# Who plans a bill (`_plan_bill`) waits at the barrier until we have committed: one of the two sees what the other did.
+# Who plans bills (`unplanned`) waits at the barrier until we have committed: one of the two sees what the other did.
 _NOT_PAST_THE_BARRIER = sql("SELECT pg_advisory_xact_lock_shared(hashtext('bill_erasures'), 0)")
 _BARRIER = sql("SELECT pg_advisory_xact_lock(hashtext('bill_erasures'), 0)")
 _PLAN = command("""
@@ -45,13 +55,14 @@ _LEASE = sql("""
     UPDATE retention SET blanking_until = now() + make_interval(secs => :seconds)
     WHERE blanking_until < now() RETURNING blanking_until
 """)
+_RENEW = sql("""
+    UPDATE retention SET blanking_until = now() + make_interval(secs => :seconds)
+    WHERE blanking_until = :until RETURNING blanking_until
+""")
 _RELEASE = command("UPDATE retention SET blanking_until = '-infinity' WHERE blanking_until = :until")
 _DAYS = sql("SELECT DISTINCT e.day FROM bill_erasures e JOIN bills b USING (day) WHERE b.lines IS NOT NULL ORDER BY 1")
 _NUMBERS = sql("SELECT out_trade_no FROM bill_erasures WHERE day = :day ORDER BY 1 LIMIT :limit")
 _SAME = sql("SELECT day FROM bills WHERE day = :day AND asked_at = :asked_at AND lines IS NOT NULL FOR UPDATE")
-_LEFT = sql("""
-    SELECT count(*) FROM bill_erasures WHERE day = :day AND out_trade_no = ANY(CAST(:numbers AS text[]))
-""")
 _DONE = command("""
     DELETE FROM bill_erasures WHERE day = :day AND out_trade_no = ANY(CAST(:numbers AS text[]))
 """)
@@ -63,32 +74,49 @@ def plan(connection: Connection, numbers: Collection[str]) -> None:
     connection.execute(_PLAN, {"numbers": array(numbers)})
 
 
+class Lease:
+    """The right to write bills anew. Nobody else has it, until its end or for so long."""
+
+    def __init__(self, until: datetime) -> None:
+        self.until = until
+
+    def renewed(self, connection: Connection) -> bool:
+        """Whether it is ours still, and for the whole time from now on; nobody takes it before we commit."""
+        until = connection.execute(_RENEW, {"until": self.until, "seconds": LEASE_SECONDS}).scalar()
+        self.until = until or self.until
+        return until is not None
+
+
 @contextmanager
-def lease(engine: Engine) -> Iterator[bool]:
-    """Whether we are the one who blanks bills now; nobody else is, until the end."""
+def lease(engine: Engine) -> Iterator[Lease | None]:
+    """The lease, unless somebody else has it."""
     with transaction(engine) as connection:
         until = connection.execute(_LEASE, {"seconds": LEASE_SECONDS}).scalar()
+    taken = Lease(until) if until else None
     try:
-        yield until is not None
+        yield taken
     finally:
-        if until is not None:
+        if taken:
             with transaction(engine) as connection:
-                connection.execute(_RELEASE, {"until": until})
+                connection.execute(_RELEASE, {"until": taken.until})
 
 
-def plan_bills(engine: Engine) -> None:
-    """What bills that have come since say of orders that were erased before."""
+def unplanned(engine: Engine) -> list[Unplanned]:
+    """The bills that have come since, once all who erased before their lines were here have committed."""
     with transaction(engine) as connection:
-        unplanned = connection.execute(_UNPLANNED).all()
-    if unplanned:
-        with transaction(engine) as connection:
+        found = [Unplanned(*row) for row in connection.execute(_UNPLANNED)]
+        if found:
             connection.execute(_BARRIER)
-    for day, asked_at, lines in unplanned:
-        for first in range(0, lines + 1, LINES_AT_ONCE):
-            with transaction(engine) as connection:
-                connection.execute(_PLAN_LINES, {"day": day, "first": first, "last": first + LINES_AT_ONCE})
+    return found
+
+
+def plan_bill(engine: Engine, bill: Unplanned) -> None:
+    """What the bill says of orders that were erased before it came."""
+    for first in range(0, bill.lines + 1, LINES_AT_ONCE):
         with transaction(engine) as connection:
-            connection.execute(_PLANNED, {"day": day, "asked_at": asked_at})
+            connection.execute(_PLAN_LINES, {"day": bill.day, "first": first, "last": first + LINES_AT_ONCE})
+    with transaction(engine) as connection:
+        connection.execute(_PLANNED, {"day": bill.day, "asked_at": bill.asked_at})
 
 
 def days(engine: Engine) -> list[date]:
@@ -97,7 +125,7 @@ def days(engine: Engine) -> list[date]:
         return list(connection.execute(_DAYS).scalars())
 
 
-def blank(engine: Engine, day: date) -> bool:
+def blank(engine: Engine, day: date, lease: Lease) -> bool:
     """Writes the day's bill anew without whom it names in the rows that are due; False: others did meanwhile."""
     with transaction(engine) as connection:
         kept = bills.find(connection, day)
@@ -114,9 +142,8 @@ def blank(engine: Engine, day: date) -> bool:
             values = {"day": day, "asked_at": kept.asked_at}
             if connection.execute(_SAME, values).one_or_none() is None:
                 return False  # It was fetched again meanwhile.
-            due = {"day": day, "numbers": array(numbers)}
-            if connection.execute(_LEFT, due).scalar_one() < len(numbers):
-                return False  # Somebody whose lease was over has written it meanwhile.
+            if not lease.renewed(connection):
+                return False  # It took so long that somebody else may have written it meanwhile.
             bills.put_archive(connection, day, after)
-            connection.execute(_DONE, due)
+            connection.execute(_DONE, {"day": day, "numbers": array(numbers)})
     return True

@@ -23,8 +23,10 @@ from checkout.webhooks import endpoints, subjects
 from checkout.webhooks.sending import Post, send
 from checkout.webhooks.subjects import Key, Subject
 
-# Longer than a round and the last posts that it began.
-LEASE_SECONDS = 60
+# Longer than a slow name server, a round, and the last posts that it began.
+LEASE_SECONDS = 90
+# So many of the subjects that were set aside go before what is new: a backlog would else keep them from it.
+ASIDE_FIRST = 2
 EVENTS_AT_ONCE = 200
 AWAY_SECONDS = (1, 5, 15, 60, 300, 900, 1800, 3600)
 # So many in a row without an answer, and nobody is there.
@@ -60,6 +62,9 @@ _LEASE = sql("""
     WHERE id = :id AND (holder = CAST(:holder AS uuid) OR leased_until < now())
         AND NOT gone AND (next_try_at IS NULL OR next_try_at <= now())
     RETURNING id, url, topics, private, reached, failures
+""")
+_IS_HELD = sql("""
+    SELECT EXISTS (SELECT FROM webhook_endpoints WHERE id = :id AND holder = CAST(:holder AS uuid))
 """)
 _RELEASE = sql("""
     UPDATE webhook_endpoints SET leased_until = '-infinity', holder = NULL
@@ -130,9 +135,13 @@ def _round(engine: Engine, fence: Fence, held: Held, holder: str) -> int | None:
         final = fence.beyond(connection, held.reached)
         batch, reached = _batch(connection, held, final)
         fresh = _new(connection, held, batch)
-        posts = [*fresh, *_set_aside(connection, held, reached, 1 - len(fresh) if held.is_tried_alone else None)]
+        aside = _set_aside(connection, held, reached, 1 - len(fresh) if held.is_tried_alone else None)
         secrets = endpoints.secrets_of(connection, held.id)
-    if final is None and not posts:
+        # A replay between these looks may have let subjects go that the first events of this batch are behind.
+        is_held = connection.execute(_IS_HELD, {"id": held.id, "holder": holder}).scalar_one()
+    first = 0 if held.failures else ASIDE_FIRST
+    posts = [*aside[:first], *fresh, *aside[first:]]
+    if not is_held or (final is None and not posts):
         return None
     send(held.url, secrets, held.private, posts, held.patience)
     with transaction(engine) as connection:
@@ -177,7 +186,8 @@ def _save(connection: Connection, held: Held, holder: str, posts: Sequence[Post]
     failed = [post.failed[1] for post in posts if post.failed]
     is_gone = any(answer.is_gone for answer in failed)
     is_full = _is_full(connection, held, fresh)
-    stays = is_gone or is_full or _is_away(held, posts, fresh)
+    is_silent = _is_silent(posts, fresh)
+    stays = is_gone or is_full or (is_silent and not _is_a_few(held, fresh))
     unsent = [post.events[len(post.taken)].id for post in fresh if not post.is_done or (stays and post.failed)]
     taken = [answer for post in posts for _, answer in post.taken]
     tried = [*failed, *taken]
@@ -186,8 +196,8 @@ def _save(connection: Connection, held: Held, holder: str, posts: Sequence[Post]
         "id": held.id,
         "holder": holder,
         "reached": min([reached, *(event_id - 1 for event_id in unsent)]),
-        "failures": held.failures + 1 if stays else 0 if is_over else held.failures,
-        "pause": AWAY_SECONDS[min(held.failures, len(AWAY_SECONDS) - 1)] if stays else 0,
+        "failures": held.failures + 1 if stays or is_silent else 0 if is_over else held.failures,
+        "pause": AWAY_SECONDS[min(held.failures, len(AWAY_SECONDS) - 1)] if stays or is_silent else 0,
         "gone": is_gone,
         "answer": tried[0].text if tried else None,
     }
@@ -202,16 +212,21 @@ def _save(connection: Connection, held: Held, holder: str, posts: Sequence[Post]
         _recovered(connection, held)
 
 
-def _is_away(held: Held, posts: Sequence[Post], fresh: Sequence[Post]) -> bool:
-    """Whether nobody is there. What was set aside before says nothing of it: it waits by itself in any case.
+def _is_silent(posts: Sequence[Post], fresh: Sequence[Post]) -> bool:
+    """Whether nobody seems to be there. What was set aside before says nothing of it: it waits by itself anyhow."""
+    answers = [post.failed[1] for post in fresh if post.failed]
+    return bool(answers) and not any(post.taken for post in posts) and all(answer.is_away for answer in answers)
 
-    A few that are never answered, and have been waited for often enough, are set aside as others are.
+
+def _is_a_few(held: Held, fresh: Sequence[Post]) -> bool:
+    """Whether it may be just these to which nobody answers: they were waited for, and are set aside as others are.
+
+    There are no more of them, or they took all the time there was.
     """
     answers = [post.failed[1] for post in fresh if post.failed]
-    if not answers or any(post.taken for post in posts) or not all(answer.is_away for answer in answers):
-        return False
-    is_a_few = len(fresh) < MOST_UNANSWERED and all(answer.is_sent for answer in answers)
-    return not is_a_few or held.failures < ALONE_TRIES
+    is_cut = len(answers) < held.patience and not all(post.is_done for post in fresh)
+    is_sent = all(answer.is_sent for answer in answers)
+    return held.failures >= ALONE_TRIES and is_sent and (is_cut or len(fresh) < MOST_UNANSWERED)
 
 
 def _is_full(connection: Connection, held: Held, fresh: Sequence[Post]) -> bool:

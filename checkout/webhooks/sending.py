@@ -69,7 +69,8 @@ def send(url: str, secrets: Sequence[str], private: bool, posts: Sequence[Post],
         postman = Postman(url, secrets, private)
     except (NotAllowed, OSError) as error:
         says = f"not sent: {str(error)[:LONGEST_ANSWER]}"
-        begun[0].failed = begun[0].events[0], Answer(None, says, is_sent=False)
+        first = next((post for post in begun if post.aside is None), begun[0])
+        first.failed = first.events[0], Answer(None, says, is_sent=False)
         return
     course = _Course(patience)
     with closing(postman), ThreadPoolExecutor(min(POSTS_AT_ONCE, len(begun))) as pool:

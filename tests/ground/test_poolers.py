@@ -11,8 +11,8 @@ from checkout import db, settings, startup
 from checkout.db import Engine, sql, transaction
 from checkout.errors import SettingsError
 from checkout.schema import migrations
+from sandbox.pgbouncer import PGBOUNCER, pooler
 from tests.shared.factories import a_sku, order, placed
-from tests.shared.pooler import PGBOUNCER, pooler
 
 pytestmark = pytest.mark.skipif(not PGBOUNCER, reason="PgBouncer is not installed here")
 

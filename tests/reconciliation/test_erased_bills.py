@@ -117,8 +117,15 @@ def erase(shop: Shop) -> int:
 
 def blanked(shop: Shop) -> int:
     """The worker's step; returns how many bills were written anew."""
-    blanking.plan_bills(shop.engine)
-    return sum(blanking.blank(shop.engine, day) for day in blanking.days(shop.engine))
+    planned(shop)
+    with blanking.lease(shop.engine) as lease:
+        assert lease
+        return sum(blanking.blank(shop.engine, day, lease) for day in blanking.days(shop.engine))
+
+
+def planned(shop: Shop) -> None:
+    for bill_of_day in blanking.unplanned(shop.engine):
+        blanking.plan_bill(shop.engine, bill_of_day)
 
 
 def buyer_of(text: str, number: str) -> str:
@@ -169,45 +176,57 @@ def test_a_bill_that_was_fetched_again_meanwhile_is_blanked_in_the_next_round(
     assert buyer_of(stored(shop, shop.today), payment.out_trade_no) == ""
 
 
-def test_one_who_writes_a_bill_at_the_same_time_brings_nobody_back(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """He has read the bill before we wrote it, with fewer of its rows to be blanked."""
+def test_one_whose_lease_was_over_brings_nobody_back(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He has read the bill before another wrote it, who took out others' buyers than he does."""
+    monkeypatch.setattr(blanking, "NUMBERS_AT_ONCE", 1)
     first, second = ended(shop), ended(shop)
     shop.reconcile()
-    rewrite, numbers = archive.rewrite, sql("DELETE FROM bill_erasures WHERE out_trade_no = :number")
+    planned(shop)
+    with transaction(shop.engine) as connection:
+        wishes.store(connection, 1)
+    for _ in erasing.run(shop.engine, 0):
+        pass
+    rewrite, over = archive.rewrite, sql("UPDATE retention SET blanking_until = now() - interval '1 second'")
+    both = sorted(one.out_trade_no for one in (first, second))
+    put_off, due = (
+        sql("DELETE FROM bill_erasures WHERE out_trade_no = :number"),
+        sql("INSERT INTO bill_erasures (day, out_trade_no) VALUES (:day, :number)"),
+    )
 
     def meanwhile(*arguments: Any) -> None:
         rewrite(*arguments)
         monkeypatch.setattr(archive, "rewrite", rewrite)
         with transaction(shop.engine) as connection:
-            blanking.plan(connection, [second.out_trade_no])
-        assert blanking.blank(shop.engine, shop.today)
+            connection.execute(over)
+            connection.execute(put_off, {"number": both[0]})
+        assert blanked(shop) == 1  # The second one's.
+        with transaction(shop.engine) as connection:
+            connection.execute(due, {"day": shop.today, "number": both[0]})
 
-    blanking.plan_bills(shop.engine)
-    with transaction(shop.engine) as connection:
-        wishes.store(connection, 1)
-    for _ in erasing.run(shop.engine, 0):
-        pass
-    with transaction(shop.engine) as connection:
-        connection.execute(numbers, {"number": second.out_trade_no})
     monkeypatch.setattr(archive, "rewrite", meanwhile)
-    assert not blanking.blank(shop.engine, shop.today)
+    with blanking.lease(shop.engine) as lease:
+        assert lease
+        assert not blanking.blank(shop.engine, shop.today, lease)
+    assert blanked(shop) == 1
     text = stored(shop, shop.today)
-    assert [buyer_of(text, one.out_trade_no) for one in (first, second)] == ["", ""]
+    assert [buyer_of(text, number) for number in both] == ["", ""]
 
 
 def test_one_process_at_a_time_takes_buyers_out_of_bills(shop: Shop) -> None:
-    with blanking.lease(shop.engine) as is_ours:
-        with blanking.lease(shop.engine) as is_theirs:
-            assert (is_ours, is_theirs) == (True, False)
-        with blanking.lease(shop.engine) as is_theirs:
-            assert not is_theirs
-    with blanking.lease(shop.engine) as is_ours:
-        assert is_ours
+    with blanking.lease(shop.engine) as ours:
+        assert ours
+        for _ in range(2):
+            with blanking.lease(shop.engine) as theirs:
+                assert theirs is None
+            with transaction(shop.engine) as connection:
+                assert ours.renewed(connection)
+    with blanking.lease(shop.engine) as ours:
+        assert ours
 
 
 def test_an_erasure_that_is_not_committed_yet_is_not_missed_by_who_plans_a_bill(shop: Shop) -> None:
     """It looked before the bill's lines were there; who plans waits for it."""
-    payment, planned = ended(shop), threading.Event()
+    payment, has_planned = ended(shop), threading.Event()
     with transaction(shop.engine) as connection:
         blanking.plan(connection, [payment.out_trade_no])
         connection.execute(
@@ -220,13 +239,13 @@ def test_an_erasure_that_is_not_committed_yet_is_not_missed_by_who_plans_a_bill(
         shop.reconcile()
 
         def plan() -> None:
-            blanking.plan_bills(shop.engine)
-            planned.set()
+            planned(shop)
+            has_planned.set()
 
         planning = threading.Thread(target=plan)
         planning.start()
-        eventually(lambda: waits_at_the_barrier(shop) or planned.is_set(), "who plans waits")
-        assert not planned.is_set()
+        eventually(lambda: waits_at_the_barrier(shop) or has_planned.is_set(), "who plans waits")
+        assert not has_planned.is_set()
     planning.join(100)
     assert [one.out_trade_no for one in factories.rows(shop.engine, "bill_erasures")] == [payment.out_trade_no]
 

@@ -13,7 +13,7 @@ import pytest
 from psycopg2.extensions import connection
 
 from sandbox import postgres
-from tests.shared.pooler import PGBOUNCER
+from sandbox.pgbouncer import PGBOUNCER
 
 TEMPLATE = "template_checkout"
 
@@ -53,6 +53,19 @@ class Other:
             names = [name for (name,) in cursor.fetchall()]
         for name in names:
             postgres.drop_database(self.url(), name)
+
+
+class Pooled:
+    """The test run's own PostgreSQL, for whose tests a PgBouncer lends connections by transaction."""
+
+    def __init__(self, own_url: str, port: int) -> None:
+        self._own_url, self._port = own_url, port
+
+    def url(self, database: str = "postgres") -> str:
+        """Databases are made and dropped without the pooler, which would hold connections to them."""
+        if database == "postgres":
+            return self._own_url
+        return f"postgresql+psycopg2://checkout@127.0.0.1:{self._port}/pooled_{database}?pooling=transaction"
 
 
 def create(server: Server, name: str, template: str | None = None) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from checkout.audit import stuck
 from checkout.db import sql, transaction
 from checkout.errors import Invalid, NotFound
+from checkout.events import log
 from checkout.webhooks import endpoints, history, watch
 from checkout.webhooks.endpoints import MOST_ENDPOINTS, Secret
 from tests.shared import ports
@@ -103,6 +106,31 @@ def test_of_two_replays_at_once_the_one_further_back_holds(sender: Sender, endpo
 
     at_once(replay, [first - 1, first + 1])
     assert sender.find(endpoint).reached == first - 1
+
+
+def test_a_replay_beside_a_round_lets_no_event_pass_those_before_it(
+    sender: Sender, receiver: Receiver, endpoint: Secret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes between two looks of the round, and takes away what says that the first event was not taken."""
+    receiver.answer = lambda event: 500 if event["sequence"] == 1 else 204
+    sender.happens("1", 1)
+    sender.deliver(endpoint)
+    receiver.answer = lambda _event: 204
+    receiver.got.clear()
+    sender.happens("1", 2)
+    between = log.between
+
+    def meanwhile(*arguments: Any) -> Any:
+        found = between(*arguments)
+        monkeypatch.setattr(log, "between", between)
+        with transaction(sender.engine) as connection:
+            endpoints.replay(connection, endpoint.endpoint_id, after=0)
+        return found
+
+    monkeypatch.setattr(log, "between", meanwhile)
+    for _ in range(2):
+        sender.deliver(endpoint)
+    assert receiver.sequences() == {"1": [1, 2]}
 
 
 def test_replaying_forgets_what_was_set_aside_behind_that_place(

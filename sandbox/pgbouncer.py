@@ -1,4 +1,4 @@
-"""A real PgBouncer before a test's PostgreSQL."""
+"""A real PgBouncer before a PostgreSQL of ours, where it is installed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg2
 
-from sandbox import postgres, process
-from tests.shared import ports
-from tests.shared.processes import eventually
+from sandbox import ports, postgres, process
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+_START_SECONDS = 30.0
 _INI = """
 [databases]
 * = host={host} port=5432 user=checkout
@@ -32,16 +31,22 @@ unix_socket_dir =
 
 @contextmanager
 def pooler(server_url: str, mode: str, directory: Path) -> Iterator[int]:
-    """The port of a PgBouncer of that mode before all databases of the server, which listens at a socket."""
+    """The port of a PgBouncer of that mode before all databases of the server, which listens at a socket.
+
+    Raises FileNotFoundError where there is none.
+    """
     host, port = parse_qs(urlsplit(server_url).query)["host"][0], ports.free()
     file = directory / "pgbouncer.ini"
+    if PGBOUNCER is None:
+        raise FileNotFoundError("PgBouncer is not installed here")
     file.write_text(_INI.format(host=host, port=port, mode=mode), encoding="utf-8")
-    become = postgres._identity(directory)  # It refuses to run as root, too.
+    become = postgres.identity(directory)  # It refuses to run as root, too.
     with (directory / "pgbouncer.log").open("ab") as output:
-        command = [PGBOUNCER or "", str(file)]
+        command = [PGBOUNCER, str(file)]
         child = process.start(command, environment={}, output=output, directory=directory, become=become)
     try:
-        eventually(lambda: _answers(port), "PgBouncer answers")
+        if not process.becomes_ready(child, lambda: _answers(port), _START_SECONDS):
+            raise RuntimeError("PgBouncer did not start")
         yield port
     finally:
         child.kill()
@@ -54,16 +59,3 @@ def _answers(port: int) -> bool:
     except psycopg2.OperationalError:
         return False
     return True
-
-
-class Pooled:
-    """The test run's own PostgreSQL, for whose tests a PgBouncer lends connections by transaction."""
-
-    def __init__(self, own_url: str, port: int) -> None:
-        self._own_url, self._port = own_url, port
-
-    def url(self, database: str = "postgres") -> str:
-        """Databases are made and dropped without the pooler, which would hold connections to them."""
-        if database == "postgres":
-            return self._own_url
-        return f"postgresql+psycopg2://checkout@127.0.0.1:{self._port}/pooled_{database}?pooling=transaction"
