@@ -114,9 +114,8 @@ def rows(found: dict[float, Place]) -> list[tuple[str, ...]]:
     first = next(iter(found.values()))
     lines = []
     for distance, place in found.items():
-        most, best = most_on_one_row(distance), {mix.name: place.best(mix.name) for mix in (HOT, MANY)}
+        best = {mix.name: place.best(mix.name) for mix in (HOT, MANY)}
         rates = (f"{rate:,.0f}/s, {rate / first.best(name):.2f} ×" for name, rate in best.items())
-        lines.append(
-            (f"{distance * 1000:g} ms", *rates, f"{min(place.lone_ms):.1f} ms", f"{most:,.0f}/s" if distance else "")
-        )
+        allowed = f"{most_on_one_row(distance):,.0f}/s" if distance else ""
+        lines.append((f"{distance * 1000:g} ms", *rates, f"{min(place.lone_ms):.1f} ms", allowed))
     return lines

@@ -24,6 +24,11 @@ class Got(NamedTuple):
     body: bytes
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who was left waiting has gone."""
+
+
 class Receiver:
     """`answer` says the status for an event; other headers may come with it."""
 
@@ -33,7 +38,7 @@ class Receiver:
         self.headers: dict[str, str] = {}
         self.words = b""
         self.connections = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self._server = _Server(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self.scheme = "http"
         if chain is not None:
