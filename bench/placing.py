@@ -68,7 +68,7 @@ def _one(url: str, orders: int) -> None:
     db: Any = importlib.import_module("checkout.db")
     turns: Any = importlib.import_module("checkout.orders.turns")
     placement: Any = importlib.import_module("checkout.orders.placement")
-    schema = Path(db.__file__).parent.parent / "schema.sql"
+    schema = Path(importlib.import_module("checkout").__path__[0]).parent / "schema.sql"
     with psycopg2.connect(url.replace("+psycopg2", "")) as connection, connection.cursor() as cursor:
         cursor.execute(schema.read_text(encoding="utf-8"))
         cursor.execute(_FILL.format(skus=SKUS, users=USERS))

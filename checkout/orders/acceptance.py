@@ -69,13 +69,21 @@ class Accepted(NamedTuple):
     reused: bool = False
 
 
+class Stored(NamedTuple):
+    """A key's order; `fingerprint` and no time when it was there before."""
+
+    fingerprint: str | None
+    order_id: int
+    accepted_at: datetime | None
+
+
 def digest(*parts: object) -> str:
     """16 bytes in hex that stand for these parts, for a uuid column; the audit derives them again in SQL."""
     return sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-# One lock per key for all day partitions together; sorted, so that two batches never wait in a ring. The look-up
-# is a statement of its own, because only its snapshot sees what the last holder of the lock has committed.
+# One lock per key for all day partitions together; sorted, so that two batches never wait in a ring. What looks a key
+# up is a statement behind it, because only its snapshot sees what the last holder of the lock has committed.
 _LOCK_KEYS = command("""
     SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key
 """)
@@ -84,7 +92,10 @@ _KNOWN = sql("""
     WHERE digest = ANY(CAST(:digests AS uuid[])) AND day >= (now() AT TIME ZONE 'UTC')::date - 8
 """)
 _INSERT = sql("""
-    WITH asked AS MATERIALIZED (
+    WITH known AS MATERIALIZED (
+        SELECT digest, fingerprint, order_id FROM order_keys
+        WHERE digest = ANY(CAST(:digests AS uuid[])) AND day >= (now() AT TIME ZONE 'UTC')::date - 8
+    ), asked AS MATERIALIZED (
         SELECT nextval('orders_id_seq') AS id, a.* FROM unnest(
             CAST(:digests AS uuid[]), CAST(:fingerprints AS uuid[]), CAST(:keys AS text[]), CAST(:user_ids AS bigint[]),
             CAST(:sku_ids AS text[]), CAST(:quantities AS text[]), CAST(:from_cart AS bool[]),
@@ -93,6 +104,7 @@ _INSERT = sql("""
             CAST(:references AS text[]), CAST(:metadata AS text[])
         ) AS a (digest, fingerprint, key, user_id, sku_ids, quantities, from_cart, pay_method, recipient, phone, region,
             detail, remark, expected_total_fen, reference, metadata)
+        WHERE NOT EXISTS (SELECT FROM known WHERE known.digest = a.digest)
     ), kept AS (
         INSERT INTO orders (id, user_id, sku_ids, quantities, from_cart, pay_method, recipient, phone, region, detail,
             remark, expected_total_fen, reference, metadata)
@@ -105,7 +117,8 @@ _INSERT = sql("""
     ), queued AS (
         INSERT INTO arrivals (order_id) SELECT id FROM asked
     )
-    SELECT digest::text, id, now() FROM asked
+    SELECT digest::text, NULL AS fingerprint, id, now() FROM asked
+    UNION ALL SELECT digest::text, fingerprint::text, order_id, NULL FROM known
 """)
 
 
@@ -135,20 +148,17 @@ def accept(connection: Connection, requests: Sequence[Request]) -> list[Accepted
     digests = [request.digest for request in requests]
     fingerprints = [request.fingerprint for request in requests]
     _lock_keys(connection, digests)
-    found = _known(connection, sorted(set(digests)))
     first: dict[str, int] = {}
     for place, digest in enumerate(digests):
-        if digest not in found:
-            first.setdefault(digest, place)
-    fresh = _insert(connection, [(digests[i], fingerprints[i], requests[i]) for i in first.values()])
+        first.setdefault(digest, place)
+    stored = _insert(connection, [(digests[i], fingerprints[i], requests[i]) for i in first.values()])
     answers = []
     for place, (digest, fingerprint) in enumerate(zip(digests, fingerprints, strict=True)):
-        if first.get(digest) == place:
-            answers.append(fresh[digest])
-        elif digest in found:
-            answers.append(_replay(fingerprint, found[digest]))
+        before, order_id, accepted_at = stored[digest]
+        if before is None and first[digest] == place:
+            answers.append(Accepted(order_id, accepted_at))
         else:
-            answers.append(_replay(fingerprint, (fingerprints[first[digest]], fresh[digest].order_id)))
+            answers.append(_replay(fingerprint, (before or fingerprints[first[digest]], order_id)))
     return answers
 
 
@@ -180,12 +190,16 @@ _ROW = (
 )
 
 
-def _insert(connection: Connection, fresh: Sequence[tuple[str, str, Request]]) -> dict[str, Accepted]:
-    if not fresh:
+def _insert(connection: Connection, asked: Sequence[tuple[str, str, Request]]) -> dict[str, Stored]:
+    """The order of each digest: a new one, unless its key has one."""
+    if not asked:
         return {}
-    columns = dict(zip(_ROW, map(array, zip(*(_row(*row) for row in fresh), strict=True)), strict=True))
+    columns = dict(zip(_ROW, map(array, zip(*(_row(*row) for row in asked), strict=True)), strict=True))
     rows = connection.execute(_INSERT, columns).all()
-    return {_bare(digest): Accepted(order_id, accepted_at) for digest, order_id, accepted_at in rows}
+    return {
+        _bare(digest): Stored(fingerprint and _bare(fingerprint), order_id, accepted_at)
+        for digest, fingerprint, order_id, accepted_at in rows
+    }
 
 
 def _row(hashed: str, fingerprint: str, request: Request) -> tuple[object, ...]:

@@ -178,7 +178,7 @@ def _decide(connection: Connection, claimed: Sequence[Claimed], terms: Terms, pr
         claimed = [order for order in claimed if prices.may_be_placed(order)]
     known = _known(connection, claimed, skus, prices.totals if prices else {})
     batch = allocation.walk(claimed, known, held, terms)
-    wakes = _write(connection, batch, held, terms)
+    wakes = _write(connection, batch, held, known.skus, terms)
     carts = [order.id for order, _ in batch.placed if order.from_cart]
     return Placed(len(claimed), claimed[0].id if claimed else 0, wakes, carts, batch.short)
 
@@ -198,13 +198,15 @@ def _lock_users(connection: Connection, claimed: Sequence[Claimed]) -> dict[int,
     return {row.id: row.open_orders for row in connection.execute(_LOCK_USERS, {"ids": ids})}
 
 
-def _write(connection: Connection, batch: Batch, held: dict[int, int], terms: Terms) -> list[tuple[int, int]]:
+def _write(
+    connection: Connection, batch: Batch, held: dict[int, int], skus: Mapping[str, Sku], terms: Terms
+) -> list[tuple[int, int]]:
     told: list[Event] = []
     if batch.placed:
         told += _write_placed(connection, batch, held, terms)
     if batch.rejected:
         told += _write_rejected(connection, batch)
-    moved = units.move(connection, batch.movement)
+    moved = units.move(connection, batch.movement, skus)
     done = [order.id for order, _ in batch.placed] + [order.id for order, _ in batch.rejected]
     connection.execute(_LEAVE, {"ids": array(done)})
     event_log.append(connection, [*told, *moved])

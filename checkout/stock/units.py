@@ -27,6 +27,7 @@ class Sku(NamedTuple):
     weight_g: int = 0
     limit_per_user: int | None = None
     limit_epoch: int = 0
+    sequence: int = 0  # of its last event
 
     @property
     def counted_epoch(self) -> int:
@@ -47,18 +48,17 @@ class Movement:
 
 
 _SKUS = """
-    SELECT id, spu_id, title, price_fen, stock, on_sale, weight_g, limit_per_user, limit_epoch
+    SELECT id, spu_id, title, price_fen, stock, on_sale, weight_g, limit_per_user, limit_epoch, sequence
     FROM skus WHERE id = ANY(CAST(:ids AS text[]))
 """
 _PEEK = sql(_SKUS)
 _LOCK = sql(_SKUS + " ORDER BY id FOR NO KEY UPDATE")
 
 # The event's sequence moves only when the stock crosses zero, which is when there is an event.
-_MOVE = sql("""
+_MOVE = command("""
     UPDATE skus SET stock = stock - units, sales = sales + units,
         sequence = sequence + ((stock > 0) <> (stock > units))::int
-    FROM unnest(CAST(:ids AS text[]), CAST(:units AS bigint[])) AS moved (sku_id, units)
-    WHERE id = sku_id RETURNING id, stock, stock + units AS before, sequence
+    FROM unnest(CAST(:ids AS text[]), CAST(:units AS bigint[])) AS moved (sku_id, units) WHERE id = sku_id
 """)
 
 _LOCK_SPUS = command("""
@@ -84,29 +84,30 @@ def lock(connection: Connection, sku_ids: Collection[str]) -> dict[str, Sku]:
     return {row.id: Sku(*row) for row in rows}
 
 
-def move(connection: Connection, movement: Movement) -> list[Event]:
-    """Takes or gives back what `lock` holds; returns the events of SKUs that sold out or came back."""
+def move(connection: Connection, movement: Movement, locked: Mapping[str, Sku]) -> list[Event]:
+    """Takes or gives back of what `lock` has told; returns the events of SKUs that sold out or came back."""
     units = {sku_id: moved for sku_id, moved in movement.by_sku.items() if moved}
     if not units:
         return []
-    rows = connection.execute(_MOVE, {"ids": array(units), "units": array(units.values())}).all()
+    connection.execute(_MOVE, {"ids": array(units), "units": array(units.values())})
     sold = {spu_id: moved for spu_id, moved in movement.by_spu.items() if moved}
     connection.execute(_LOCK_SPUS, {"ids": array(sold)})
     connection.execute(_SELL, {"ids": array(sold), "units": array(sold.values())})
-    return [event for row in rows for event in _crossing(row.id, row.before, row.stock, row.sequence)]
+    return [event for sku_id, moved in units.items() for event in _crossing(locked[sku_id], -moved)]
 
 
-def _crossing(sku_id: str, before: int, after: int, sequence: int) -> list[Event]:
-    if (before > 0) == (after > 0):
+def _crossing(sku: Sku, delta: int) -> list[Event]:
+    after = sku.stock + delta
+    if (sku.stock > 0) == (after > 0):
         return []
     topic = "stock.restocked" if after > 0 else "stock.sold_out"
-    return [Event(topic, sku_id, sequence, {"sku_id": sku_id, "stock": after})]
+    return [Event(topic, sku.id, sku.sequence + 1, {"sku_id": sku.id, "stock": after})]
 
 
-_ADJUST = sql("""
+_ADJUST = command("""
     UPDATE skus SET stock = stock + :delta,
         sequence = sequence + ((stock > 0) <> (stock + :delta > 0))::int
-    WHERE id = :id RETURNING stock, sequence
+    WHERE id = :id
 """)
 
 _NOTE = command("""
@@ -128,9 +129,9 @@ def add(connection: Connection, sku_id: str, delta: int, reason: str = "add") ->
         raise NotFound(f"there is no SKU {sku_id}")
     if not 0 <= sku.stock + delta <= 10**12:
         raise Invalid(f"{sku.stock} units are there; the stock cannot become {sku.stock + delta}", "stock")
-    row = connection.execute(_ADJUST, {"id": sku_id, "delta": delta}).one()
+    connection.execute(_ADJUST, {"id": sku_id, "delta": delta})
     note(connection, {sku_id: delta}, reason)
-    log.append(connection, _crossing(sku_id, sku.stock, row.stock, row.sequence))
+    log.append(connection, _crossing(sku, delta))
     return sku.stock + delta
 
 

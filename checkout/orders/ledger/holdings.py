@@ -50,7 +50,7 @@ class Holdings:
         self._lines: dict[int, list[Line]] | None = None
         self._before: list[tuple[object, ...]] = []
         self._moves: list[Move] = []
-        self._is_locked = False
+        self._locked: dict[str, Sku] | None = None
 
     def lines(self, order_id: int) -> list[Line]:
         """The order's lines by SKU; none when nothing was placed. They may be changed until `write`."""
@@ -73,7 +73,8 @@ class Holdings:
         Returns those orders' ids. Asked at most once, when nothing else is decided any more.
         """
         wanting = [(order, self.lines(order.id)) for order in orders]
-        skus = self._lock(holds, {order.user_id for order in orders}, [line for _, lines in wanting for line in lines])
+        owners = {order.user_id for order in orders}
+        skus = self._locked = self._lock(holds, owners, [line for _, lines in wanting for line in lines])
         left = Counter({sku.id: sku.stock for sku in skus.values()})
         for move in self._moves:
             left[move.line.sku_id] -= move.units
@@ -96,14 +97,13 @@ class Holdings:
 
     def write(self, holds: Counter[int]) -> list[Event]:
         """Writes units, limits, holds and lines; returns the events of SKUs that sold out or came back."""
-        if not self._is_locked:
-            self._lock(holds, set(), [])
+        locked = self._lock(holds, set(), []) if self._locked is None else self._locked
         movement, purchases = Movement(), Counter[limits.Key]()
         for user_id, line, count, epoch in self._moves:
             movement.add(line.sku_id, line.spu_id, count)
             if epoch:
                 purchases[user_id, line.sku_id, epoch] += count
-        moved = units.move(self._connection, movement)
+        moved = units.move(self._connection, movement, locked)
         if holds:
             self._connection.execute(_FREE_USERS, {"ids": array(holds), "deltas": array(holds.values())})
         limits.write(self._connection, purchases)
@@ -118,7 +118,6 @@ class Holdings:
 
     def _lock(self, holds: Counter[int], owners: set[int], wanted: Iterable[Line]) -> dict[str, Sku]:
         """Users whose holds or limits may change, then the units that move."""
-        self._is_locked = True
         counted = {move.user_id for move in self._moves if move.epoch}
         if users := {*holds, *owners, *counted}:
             self._connection.execute(_LOCK_USERS, {"ids": array(sorted(users))})
