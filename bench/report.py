@@ -220,7 +220,18 @@ def show_growth(found: Growth) -> dict[str, Any]:
         }
         content[mix] |= {"empty_cpu_us": _rounded(empty.cpu_us), "filled_cpu_us": _rounded(found.filled[mix].cpu_us)}
     console.print(table)
-    return {"rows": found.rows, "mixes": content}
+    _show_wal(found)
+    return {"rows": found.rows, "mixes": content, "wal": {where: one._asdict() for where, one in found.wal.items()}}
+
+
+def _show_wal(found: Growth) -> None:
+    table = Table(title="Bytes of PostgreSQL's log an order: whole pages after a checkpoint, and changes, by relation")
+    for name in ("load", "all", "most of it: pages + changes"):
+        table.add_column(name, justify="left" if name != "all" else "right")
+    for where, one in found.wal.items():
+        shares = ", ".join(f"{share.relation} {share.pages:,.0f} + {share.changes:,.0f}" for share in one.shares)
+        table.add_row(where, f"{one.bytes:,.0f}", shares)
+    console.print(table)
 
 
 def show_soak(found: soak.Run) -> dict[str, Any]:
