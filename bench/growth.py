@@ -11,6 +11,7 @@ from bench.mixes import HOT, MANY, WIDE, Run
 from bench.stack import Stack
 from bench.wal import Written
 from checkout import db
+from checkout.audit import heartbeats
 from checkout.db import sql
 
 CHUNK = 100_000
@@ -54,6 +55,8 @@ def measure(stack: Stack, rows: int, seconds: float, say: Callable[[str, int], N
     with relaying.held(stack):
         for filled in range(0, rows, CHUNK):
             _fill(stack, min(CHUNK, rows - filled), users)
+            with db.transaction(stack.engine) as connection:
+                heartbeats.beat(connection, "relay")  # Who watches would take it for dead, and end its worker.
             say(f"filling: {filled + CHUNK:,} orders", CHUNK)
         relaying.skip(stack)
     say("vacuum", 0)
@@ -96,6 +99,8 @@ _DRAW = """
         'wide-' || 1 + (n * 31) % :skus AS first_sku, 'wide-' || 1 + (n * 31 + 4999) % :skus AS second_sku
     FROM generate_series(1, :count) AS n
 """
+_NUMBER = "to_char(at, 'YYYYMMDD') || id || 'p1' || left(md5(id::text), 8)"
+_TRADE = "to_char(at, 'YYYYMMDD') || '22001' || id"
 
 _STEPS = (
     """
@@ -133,27 +138,29 @@ _STEPS = (
         || convert_to('key-' || id, 'UTF8')), 'hex'), 32) AS uuid), gen_random_uuid(), 'key-' || id, id,
         (at AT TIME ZONE 'UTC')::date FROM filled
     """,
-    """
+    f"""
     INSERT INTO payments (order_id, n, status, method, evidence, kept, amount_fen, paid_fen, created_at, offered_at,
         payable_until, paid_at, closed_at, out_trade_no, trade_no)
     SELECT id, 1, (CASE WHEN k < 43 THEN 'paid' ELSE 'closed' END)::payment_status, 'page',
         CASE WHEN k >= 43 THEN 'expired_unborn'::payment_evidence END, k < 43, 3000,
         CASE WHEN k < 43 THEN 3000 ELSE 0 END,
         at, at + '1 min', at + '32 min', CASE WHEN k < 43 THEN at + '2 min' END,
-        CASE WHEN k >= 43 THEN at + '32 min' END, to_char(at, 'YYYYMMDD') || id || 'p1' || left(md5(id::text), 8),
-        CASE WHEN k < 43 THEN to_char(at, 'YYYYMMDD') || '22001' || id END
+        CASE WHEN k >= 43 THEN at + '32 min' END, {_NUMBER}, CASE WHEN k < 43 THEN {_TRADE} END
     FROM filled WHERE k < 49
     """,
-    """
+    f"""
     INSERT INTO events (at, sequence, topic, subject, data)
-    SELECT at + after, sequence, topic, id,
-        json_build_object('order_id', id::text, 'user_id', user_id::text, 'payment_id', id || '-1')
+    SELECT at + after, sequence, topic, id, json_build_object('order_id', id::text, 'user_id', user_id::text,
+        'payment_id', id || '-1', 'status', CASE WHEN k = 49 THEN 'awaiting_shipment' ELSE told.status END,
+        'pay_method', CASE WHEN k = 49 THEN 'cash' ELSE 'alipay' END, 'total_amount', '30.00', 'amount', '30.00',
+        'reason', 'expired', 'out_trade_no', {_NUMBER}, 'trade_no', {_TRADE})
     FROM filled JOIN (VALUES
-        (0, 49, 2, 'order.placed', interval '50 ms'), (0, 48, 3, 'payment.created', '50 ms'),
-        (0, 42, 4, 'payment.succeeded', '2 min'), (0, 42, 5, 'order.paid', '2 min'),
-        (43, 48, 4, 'payment.closed', '32 min'), (43, 48, 5, 'order.closed', '32 min'),
-        (0, 39, 6, 'order.shipped', '30 min'), (0, 39, 7, 'order.completed', '50 min')
-    ) AS told (low, high, sequence, topic, after) ON k BETWEEN low AND high
+        (0, 49, 2, 'order.placed', 'awaiting_payment', interval '50 ms'),
+        (0, 48, 3, 'payment.created', 'open', '50 ms'),
+        (0, 42, 4, 'payment.succeeded', 'paid', '2 min'), (0, 42, 5, 'order.paid', 'awaiting_shipment', '2 min'),
+        (43, 48, 4, 'payment.closed', 'closed', '32 min'), (43, 48, 5, 'order.closed', 'closed', '32 min'),
+        (0, 39, 6, 'order.shipped', 'shipped', '30 min'), (0, 39, 7, 'order.completed', 'completed', '50 min')
+    ) AS told (low, high, sequence, topic, status, after) ON k BETWEEN low AND high
     ORDER BY id, sequence
     """,
     """

@@ -22,7 +22,10 @@ _HOLD = """
     UPDATE relay SET holder = CAST(:holder AS uuid), leased_until = now() + interval '2 hours' RETURNING published
 """
 _LET_GO = "UPDATE relay SET leased_until = '-infinity' RETURNING published"
-_SKIP = "UPDATE relay SET published = (SELECT max(id) FROM events) RETURNING published"
+_SKIP = """
+    UPDATE relay SET published = last, sent_through = last FROM (SELECT max(id) AS last FROM events) AS e
+    RETURNING published
+"""
 _STATE = "SELECT published, holder FROM relay"
 
 
