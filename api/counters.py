@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, values
 
 # The library asks who we are at each count, for processes that fork; ours are spawned, and it is a system call.
 _OURS = os.getpid()
-if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+if values.ValueClass is not values.MutexValue:
     values.ValueClass = values.MultiProcessValue(lambda: _OURS)  # type: ignore[no-untyped-call] # It has no types there.
 
 registry = CollectorRegistry()

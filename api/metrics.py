@@ -16,8 +16,9 @@ from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from checkout.alipay import certificates, gate
-from checkout.audit import heartbeats
-from checkout.db import transaction
+from checkout.audit import gauges, heartbeats
+from checkout.audit.gauges import Gauge
+from checkout.db import reading, transaction
 from checkout.resources import Resources
 
 PATH = "/metrics"
@@ -29,7 +30,7 @@ EVERYWHERE = "::"
 
 def exposition(resources: Resources, registry: CollectorRegistry) -> bytes:
     """What the processes count, and what the database and Redis know of the others."""
-    shared = [_certificates(resources), _alipay_calls(resources), _loops(resources)]
+    shared = [_certificates(resources), _alipay_calls(resources), _loops(resources), _gauges(resources)]
     return generate_latest(registry) + b"".join(shared)
 
 
@@ -162,6 +163,18 @@ def _loops(resources: Resources) -> bytes:
     return _text("checkout_loop_silent_seconds", "gauge", "Since a loop's last round.", silent) + _text(
         "checkout_loop_faults_total", "counter", "What a loop met that nobody had foreseen.", faults
     )
+
+
+def _gauges(resources: Resources) -> bytes:
+    """What the database knows of what waits; left out while it is away."""
+    lines: dict[Gauge, list[str]] = {gauge: [] for gauge in gauges.GAUGES}
+    try:
+        with reading(resources.engine) as connection:
+            for gauge, of, value in gauges.read(connection):
+                lines[gauge].append(f'{{{gauge.label}="{of}"}} {value:g}' if gauge.label else f" {value:g}")
+    except DBAPIError:
+        return b""
+    return b"".join(_text(gauge.name, "gauge", gauge.meaning, found) for gauge, found in lines.items())
 
 
 def _text(name: str, kind: str, meaning: str, lines: list[str]) -> bytes:

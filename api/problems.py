@@ -12,6 +12,7 @@ from falcon.asgi import Request, Response
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from structlog import get_logger
 
+from api.answers import Shortage
 from api.bodies import IN_WORDS
 from checkout import db
 from checkout.errors import CheckoutError, Invalid
@@ -92,14 +93,6 @@ class TooManyOrders(CheckoutError):
 
     code = "too_many_orders"
     retry = True
-
-
-class Shortage(msgspec.Struct):
-    """How many were wanted of a SKU, and how many are left."""
-
-    sku_id: str
-    wanted: int
-    available: int
 
 
 class Problem(msgspec.Struct, omit_defaults=True):

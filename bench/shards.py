@@ -19,7 +19,8 @@ from sqlalchemy.dialects.postgresql import psycopg2
 
 import checkout
 from checkout import db
-from checkout.db import Engine, statements, transaction
+from checkout.db import Engine, transaction
+from checkout.postgres import statements
 from checkout.schema import migrations
 from sandbox import postgres
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -11,14 +11,16 @@ from api import answers, bodies, operator_answers
 from api.answers import OrderBody
 from api.streams import Streams
 from checkout.audit import timeline as history
-from checkout.db import reading, transaction
+from checkout.db import Connection, reading, transaction
 from checkout.orders import closing, shipping, sweep
 from checkout.orders import views as kept
 from checkout.orders.views import Sought, View
 from checkout.resources import Resources
+from ops import order_sheet
 from ops.export import export
 from ops.shell import (
     ORDER_ID,
+    USER_ID,
     Units,
     data_dir_option,
     database,
@@ -41,14 +43,18 @@ def orders() -> None:
 
 @orders.command(name="list")
 @data_dir_option
+@click.option("--user", "user_id", type=USER_ID, help="Only this user's.")
 @click.option("--status", type=click.Choice(get_args(bodies.Status)), help="Only orders with this status.")
+@click.option("--reference", default="", help="Only those with this number of the shop's own.")
+@click.option("--out-trade-no", default="", help="Only the one with this attempt.")
+@click.option("--trade-no", default="", help="Only the one that this trade of Alipay's is about.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at the most.")
 @json_option
-def newest(data_dir: Path, status: str | None, limit: int, as_json: bool) -> None:
-    """List everybody's orders, newest first."""
+def newest(data_dir: Path, status: str | None, limit: int, as_json: bool, **known: Any) -> None:
+    """List orders, newest first: everybody's, or by what is known of them."""
     with shop(data_dir) as resources:
         with reading(resources.engine) as connection:
-            views, _ = kept.search(connection, Sought(status=status or ""), kept.NEWEST_OF_ALL, limit)
+            views = _found(connection, Sought(status=status or "", **known), limit)
         found = [_body(resources, view) for view in views]
     if as_json:
         print_json({"orders": found})
@@ -62,7 +68,7 @@ def newest(data_dir: Path, status: str | None, limit: int, as_json: bool) -> Non
 @data_dir_option
 @json_option
 def show(order_id: int, data_dir: Path, as_json: bool) -> None:
-    """Show one order."""
+    """Show one order: its lines, payments, refunds and parcels, and its history."""
     with shop(data_dir) as resources:
         _show(resources, order_id, as_json)
 
@@ -142,24 +148,30 @@ def timeline(order_id: int, data_dir: Path, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [
-        (one.at, one.kind, one.what, ", ".join(f"{name} {value}" for name, value in one.detail.items()))
-        for one in found.entries
-    ]
-    print_table(("at", "", "what", "detail"), rows)
+    print_table(("at", "", "what", "detail"), order_sheet.history_rows(found))
 
 
 orders.add_command(export)
 
 
+def _found(connection: Connection, sought: Sought, limit: int) -> list[View]:
+    """A search looks at some thousand orders at a time."""
+    found: list[View] = []
+    before: int | None = kept.NEWEST_OF_ALL
+    while before is not None and len(found) < limit:
+        views, before = kept.search(connection, sought, before, limit - len(found))
+        found += views
+    return found
+
+
 def _show(resources: Resources, order_id: int, as_json: bool) -> None:
     with reading(resources.engine) as connection:
         view = kept.find(connection, order_id)
-    body = _body(resources, view)
+        body = _body(resources, view)
+        if not as_json:
+            order_sheet.show(connection, order_id, _row(view, body), body)
     if as_json:
         print_json(body)
-    else:
-        print_table(("id", "user", "status", "reason", "total", "accepted", "items"), [_row(view, body)])
 
 
 def _body(resources: Resources, view: View) -> OrderBody:

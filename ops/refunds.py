@@ -8,14 +8,17 @@ from pathlib import Path
 import click
 
 from api import money_answers
+from api.money_answers import RefundBody
 from checkout import money
-from checkout.db import transaction
+from checkout.db import reading, transaction
+from checkout.orders import views
 from checkout.payments import refund_lines
 from checkout.payments import refunds as going_back
 from ops.shell import (
     ORDER_ID,
     Units,
     data_dir_option,
+    database,
     json_option,
     print_json,
     print_table,
@@ -43,7 +46,29 @@ class Yuan(click.ParamType[int]):
 
 @click.group()
 def refunds() -> None:
-    """Give money back."""
+    """Give money back, and look at what went."""
+
+
+@refunds.command(name="list")
+@click.argument("order_id", metavar="ID", type=ORDER_ID)
+@data_dir_option
+@json_option
+def of_order(order_id: int, data_dir: Path, as_json: bool) -> None:
+    """List what went back, or will, of the order ID."""
+    with database(data_dir) as engine, reading(engine) as connection:
+        views.find(connection, order_id)
+        found = going_back.of_order(connection, order_id)
+    told = [money_answers.refund_body(one) for one in found]
+    if as_json:
+        print_json({"refunds": told})
+        return
+    columns = ("refund", "payment", "amount", "status", "source", "reason", "requested", "error")
+    print_table(columns, [_row(one) for one in told])
+
+
+def _row(body: RefundBody) -> tuple[object, ...]:
+    error = body.error or ""
+    return (body.id, body.payment_id, body.amount, body.status, body.source, body.reason, body.requested_at, error)
 
 
 @refunds.command()

@@ -38,6 +38,7 @@ data_dir_option = click.option(
 )
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 ORDER_ID = click.IntRange(1, 2**63 - 1)
+USER_ID = click.IntRange(0, 2**63 - 1)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import click
 
-from api.auth import LARGEST_USER_ID
 from checkout import clock
 from checkout.db import reading, transaction
 from checkout.erasure import orders, wishes
-from ops.shell import data_dir_option, json_option, print_json, shop, wake
-
-USER_ID = click.IntRange(0, LARGEST_USER_ID)
+from ops.shell import USER_ID, data_dir_option, json_option, print_json, shop, wake
 
 
 @click.group()

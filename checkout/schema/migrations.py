@@ -80,11 +80,20 @@ def _read(path: Path) -> Migration:
     return Migration(int(named[1]), named[2], int(oldest[1]) if oldest else 1, steps, "".join(finish).strip())
 
 
+def _pending(found: State) -> list[Migration]:
+    return [migration for migration in files() if migration.number > found.version]
+
+
 def migrate(engine: Engine, tell: Tell) -> bool:
     """Brings the database to this code's schema; False when it was there. Raises NotEmpty and Unavailable.
 
-    The engine's statements may take as long as they need.
+    The engine's statements may take as long as they need. Behind a pooler that lends by transaction it raises
+    SettingsError, unless there is nothing to do.
     """
+    with transaction(engine) as connection:
+        before = schema.state(connection)
+    if before and not _pending(before):
+        return False
     with _alone(engine) as connection:
         found = schema.state(connection)
         if found is None:
@@ -92,7 +101,7 @@ def migrate(engine: Engine, tell: Tell) -> bool:
                 create(empty)
             tell("the schema is new")
             return True
-        pending = [migration for migration in files() if migration.number > found.version]
+        pending = _pending(found)
         for migration in pending:
             _apply(engine, migration, found if migration is pending[0] else State(migration.number - 1, 1), tell)
         return bool(pending)
@@ -101,8 +110,12 @@ def migrate(engine: Engine, tell: Tell) -> bool:
 def finish(engine: Engine, tell: Tell) -> bool:
     """Allows what older code would get wrong, once none of its processes is seen; False when it was allowed.
 
-    Raises Unavailable, and UpgradeUnfinished while one of them is there.
+    Raises Unavailable, and UpgradeUnfinished while one of them is there; SettingsError as `migrate` does.
     """
+    with transaction(engine) as connection:
+        before = schema.state(connection)
+        if before and before.version >= SCHEMA_VERSION and schema.is_finished(connection, before.version):
+            return False
     with _alone(engine) as connection:
         found = schema.state(connection)
         if found is None or found.version < SCHEMA_VERSION:

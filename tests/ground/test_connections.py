@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from checkout import db
-from checkout.db import Engine, is_passing, sessions, sql, transaction
+from checkout.db import Engine, is_passing, sql, transaction
 from checkout.errors import SettingsError
+from checkout.postgres import sessions
 from ops.shell import reason
 from tests.shared.command import in_a_process
 from tests.shared.databases import Server, create, drop

@@ -9,7 +9,7 @@ import pytest
 
 from checkout import db, settings, startup
 from checkout.db import Engine, sql, transaction
-from checkout.errors import SettingsError
+from checkout.errors import SettingsError, UpgradeUnfinished
 from checkout.schema import migrations
 from sandbox.pgbouncer import PGBOUNCER, pooler
 from tests.shared.factories import a_sku, order, placed
@@ -77,12 +77,19 @@ def test_a_pooler_that_is_not_what_the_address_says_is_refused_with_the_cure(
     assert "pool_mode = session" in fault.says
 
 
-def test_a_migration_wants_postgresql_itself(database_url: str, tmp_path: Path) -> None:
+def test_a_migration_wants_postgresql_itself(database_url: str, engine: Engine, tmp_path: Path) -> None:
     with pooler(database_url, "transaction", tmp_path) as port:
-        engine = db.connect(through(port, database_url, "?pooling=transaction"))
-        with pytest.raises(SettingsError, match="PostgreSQL itself"):
-            migrations.migrate(engine, print)
-        engine.dispose()
+        lent = db.connect(through(port, database_url, "?pooling=transaction"))
+        assert not migrations.migrate(lent, print)  # There is nothing to do.
+        assert not migrations.finish(lent, print)
+        with transaction(engine) as connection:
+            connection.execute(sql("UPDATE schema_version SET version = version - 1, finished = 0"))
+        for step in (migrations.migrate, migrations.finish):
+            with pytest.raises((SettingsError, UpgradeUnfinished), match="PostgreSQL itself"):
+                step(lent, print)
+        lent.dispose()
+        with transaction(engine) as connection:
+            connection.execute(sql("UPDATE schema_version SET version = version + 1, finished = version + 1"))
 
 
 @pytest.mark.parametrize("text", ["?pooling=session", "?pooling=statement"])

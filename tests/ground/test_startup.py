@@ -14,9 +14,10 @@ import pytest
 from redis import Redis
 
 from checkout import db, settings, startup
-from checkout.db import sessions, sql
+from checkout.db import sql
 from checkout.errors import SettingsError
 from checkout.events import bus
+from checkout.postgres import sessions
 from checkout.startup import Fault
 from sandbox import postgres
 from sandbox.valkey import Valkey

@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 import checkout
 from checkout import db
-from checkout.db import Connection, Engine, array, command, is_data_fault, is_passing, sql, statements, transaction
+from checkout.db import Connection, Engine, array, command, is_data_fault, is_passing, sql, transaction
+from checkout.postgres import statements
 from tests.shared.factories import a_sku, stock_of
 
 TAKE_ONE = command("UPDATE skus SET stock = stock - 1 WHERE id = 'a'")

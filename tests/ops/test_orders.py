@@ -13,7 +13,20 @@ from checkout.orders import sweep
 from sandbox.valkey import Valkey
 from tests.shared.client import Client
 from tests.shared.command import Command, answer, good, in_a_process, refused
-from tests.shared.factories import a_sku, an_attempt, an_order, attempts, order, paid, placed, row, rows, stock_of
+from tests.shared.factories import (
+    a_sku,
+    an_attempt,
+    an_order,
+    attempts,
+    order,
+    paid,
+    placed,
+    refunded,
+    row,
+    rows,
+    shipped,
+    stock_of,
+)
 from tests.shared.ports import DISCARD
 
 
@@ -36,6 +49,44 @@ def test_the_newest_orders_stand_first(checkout: Command, engine: Engine) -> Non
     assert len(answer(checkout("orders", "list", "--limit", 1, "--json"))["orders"]) == 1
     only = answer(checkout("orders", "list", "--status", "rejected", "--json"))["orders"]
     assert [found["id"] for found in only] == [str(second)]
+
+
+def test_orders_are_found_by_what_is_known_of_them(checkout: Command, engine: Engine) -> None:
+    a_sku(engine)
+    mine, others = paid(engine, user_id=7, reference="WX-7"), paid(engine, user_id=8)
+    payment = row(engine, "payments", order_id=mine)
+    numbers = {"--out-trade-no": payment.out_trade_no, "--trade-no": payment.trade_no}
+    for option, value in {"--user": 7, "--reference": "WX-7", **numbers}.items():
+        found = answer(checkout("orders", "list", option, value, "--json"))["orders"]
+        assert [one["id"] for one in found] == [str(mine)]
+    assert len(answer(checkout("orders", "list", "--json"))["orders"]) == 2
+    assert str(others) not in good(checkout("orders", "list", "--user", 7)).split()
+    assert good(checkout("orders", "list", "--user", 99)).split()[:3] == ["id", "user", "status"]
+
+
+def test_a_sheet_tells_all_of_an_order(checkout: Command, engine: Engine) -> None:
+    a_sku(engine, stock=9)
+    order_id = paid(engine, lines={"1": 3})
+    shipped(engine, order_id, sku_1=1)
+    refund = refunded(engine, order_id, {"1": 1})
+    told = good(checkout("orders", "show", order_id))
+    parts = ["lines", "payments", "refunds", "parcels", "history"]
+    assert [line for line in told.splitlines() if line in parts] == parts
+    payment = row(engine, "payments", order_id=order_id)
+    for words in (payment.out_trade_no, payment.trade_no, "paid, kept", "refund.requested", "order.paid", "1 × 1"):
+        assert words in told
+    listed = answer(checkout("refunds", "list", order_id, "--json"))["refunds"]
+    assert [(one["id"], one["status"]) for one in listed] == [(str(refund.id), "requested")]
+    assert str(refund.id) in good(checkout("refunds", "list", order_id))
+
+
+def test_what_an_order_has_none_of_is_said(checkout: Command, engine: Engine) -> None:
+    a_sku(engine)
+    told = good(checkout("orders", "show", an_order(engine)))
+    assert [line for line in told.splitlines() if line.endswith(": none")] == [
+        *("payments: none", "refunds: none", "parcels: none"),
+    ]
+    assert "lines" in told.splitlines()
 
 
 def test_an_order_looks_as_the_api_tells_it(checkout: Command, client: Client, engine: Engine) -> None:

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from checkout import db
-from checkout.db import Engine, sessions, transaction
+from checkout.db import Engine, transaction
 from checkout.orders import views
+from checkout.postgres import sessions
 from tests.shared.databases import on_each_version
 from tests.shared.factories import a_sku, many_orders, paid, place_all, placed, refunded, shipped
 

@@ -17,8 +17,8 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from checkout.db import statements
 from checkout.errors import SettingsError
+from checkout.postgres import statements
 
 OLDEST_VERSION = 15
 POOLING = "pooling"

@@ -14,7 +14,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from checkout.db import sessions, statements
+from checkout.postgres import sessions, statements
 
 __all__ = [
     "SCHEMA_VERSION",
