@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench import mixes, relaying, wal
@@ -52,7 +53,7 @@ def measure(stack: Stack, rows: int, seconds: float, say: Callable[[str, int], N
     written: dict[str, Written] = {}
     empty = _runs(stack, seconds, say, "beside empty tables", written)
     users = len(stack.tokens)
-    with relaying.held(stack):
+    with relaying.held(stack), _full_pages(stack):
         for filled in range(0, rows, CHUNK):
             _fill(stack, min(CHUNK, rows - filled), users)
             with db.transaction(stack.engine) as connection:
@@ -64,6 +65,23 @@ def measure(stack: Stack, rows: int, seconds: float, say: Callable[[str, int], N
         connection.execute(sql("VACUUM ANALYZE"))
     _until_calm(stack)
     return Growth(rows, empty, _runs(stack, seconds, say, f"beside {rows:,} orders", written), written)
+
+
+# Pages keep room for what becomes of their rows. The filled ones have become it: were there room on their pages, each
+# new order would be written to one of millions of old ones, as happens in no shop whose tables grew by themselves.
+_ROOMY = "SELECT relname, reloptions[1] FROM pg_class WHERE reloptions[1] LIKE 'fillfactor=%' AND relkind = 'r'"
+
+
+@contextmanager
+def _full_pages(stack: Stack) -> Iterator[None]:
+    roomy = stack.rows(_ROOMY)
+    with db.transaction(stack.engine) as connection:
+        for name, _ in roomy:
+            connection.exec_driver_sql(f"ALTER TABLE {name} SET (fillfactor = 100)")
+    yield
+    with db.transaction(stack.engine) as connection:
+        for name, option in roomy:
+            connection.exec_driver_sql(f"ALTER TABLE {name} SET ({option})")
 
 
 def _until_calm(stack: Stack) -> None:
@@ -99,23 +117,25 @@ _DRAW = """
         'wide-' || 1 + (n * 31) % :skus AS first_sku, 'wide-' || 1 + (n * 31 + 4999) % :skus AS second_sku
     FROM generate_series(1, :count) AS n
 """
-_NUMBER = "to_char(at, 'YYYYMMDD') || id || 'p1' || left(md5(id::text), 8)"
+_NUMBER = "to_char(at, 'YYYYMMDD') || lpad(id::text, 12, '0') || 'N1R' || upper(left(md5(id::text), 10))"
 _TRADE = "to_char(at, 'YYYYMMDD') || '22001' || id"
 
 _STEPS = (
     """
-    INSERT INTO users (id) SELECT DISTINCT user_id FROM filled ON CONFLICT DO NOTHING
+    INSERT INTO users AS u (id, open_orders) SELECT user_id, count(*) FILTER (WHERE k = 49) FROM filled GROUP BY user_id
+    ON CONFLICT (id) DO UPDATE SET open_orders = u.open_orders + excluded.open_orders
     """,
     """
-    INSERT INTO orders (id, user_id, accepted_at, placed_at, pay_before, paid_at, shipped_at, completed_at, closed_at,
-        goods_fen, freight_fen, total_fen, version, status, pay_method, stock, sku_ids, quantities, recipient, phone,
-        region, detail, reason)
+    INSERT INTO orders (id, user_id, accepted_at, placed_at, pay_before, paid_at, shipped_at, completed_at, closing_at,
+        closed_at, goods_fen, freight_fen, total_fen, version, status, pay_method, stock, sku_ids, quantities,
+        recipient, phone, region, detail, reason)
     OVERRIDING SYSTEM VALUE
     SELECT id, user_id, at, at + '50 ms',
-        CASE WHEN k < 49 THEN at + '30 min' END,
+        CASE WHEN k < 49 THEN date_trunc('second', at + '30 min') END,
         CASE WHEN k < 43 THEN at + '2 min' END,
         CASE WHEN k < 40 THEN at + '30 min' END,
         CASE WHEN k < 40 THEN at + '50 min' END,
+        CASE WHEN k BETWEEN 43 AND 48 THEN at + '31 min' END,
         CASE WHEN k BETWEEN 43 AND 48 THEN at + '32 min' END,
         2000, 1000, 3000,
         CASE WHEN k < 40 THEN 7 WHEN k < 43 THEN 5 WHEN k < 49 THEN 5 ELSE 2 END,
@@ -129,7 +149,7 @@ _STEPS = (
     """,
     """
     INSERT INTO order_lines (order_id, sku_id, spu_id, title, quantity, unit_price_fen)
-    SELECT f.id, s.id, s.spu_id, s.title, 1, s.price_fen
+    SELECT f.id, s.id, s.spu_id, '茶', 1, s.price_fen -- Shorter than any new one, which fits on no page of theirs then.
     FROM filled f JOIN skus s ON s.id IN (f.first_sku, f.second_sku) ORDER BY f.id
     """,
     """
@@ -144,7 +164,7 @@ _STEPS = (
     SELECT id, 1, (CASE WHEN k < 43 THEN 'paid' ELSE 'closed' END)::payment_status, 'page',
         CASE WHEN k >= 43 THEN 'expired_unborn'::payment_evidence END, k < 43, 3000,
         CASE WHEN k < 43 THEN 3000 ELSE 0 END,
-        at, at + '1 min', at + '32 min', CASE WHEN k < 43 THEN at + '2 min' END,
+        at, at + '1 min', at + '31 min', CASE WHEN k < 43 THEN at + '2 min' END,
         CASE WHEN k >= 43 THEN at + '32 min' END, {_NUMBER}, CASE WHEN k < 43 THEN {_TRADE} END
     FROM filled WHERE k < 49
     """,

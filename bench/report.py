@@ -137,7 +137,7 @@ def machine() -> dict[str, Any]:
 
 
 def show_away(lines: list[tuple[str, ...]]) -> None:
-    table = Table(title="PostgreSQL away: the best of two rounds, and what a row allows that is held for two journeys")
+    table = Table(title="PostgreSQL away, in two rounds, and what a row allows that is held for one journey")
     for name in ("round trip", "one hot SKU", "10,000 SKUs × 2", "lone order p50", "at most on one row"):
         table.add_column(name, justify="right")
     for line in lines:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from bench.away import Place
 from bench.report import RESULTS, SERVICES, shares
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
@@ -105,6 +106,29 @@ def endured(found: dict[str, Any]) -> str:
     return markdown(["", ""], lines)
 
 
+def distant(found: dict[str, Any]) -> str:
+    head = ["round trip", "one hot SKU, /s", "beside none", "10,000 SKUs × 2, /s", "beside none", "lone order p50, ms"]
+    places = {name: Place(**place) for name, place in found["away"].items()}
+    return markdown(head, [[name, *_beside(place, places["0 ms"])] for name, place in places.items()])
+
+
+def lent(found: dict[str, Any]) -> str:
+    head = ["", "one hot SKU, /s", "ratio", "10,000 SKUs × 2, /s", "ratio", "CPU per order, µs"]
+    places = {name: Place(**place) for name, place in found["pooled"].items()}
+    first = next(iter(places.values()))
+    return markdown(
+        head,
+        [[name, *_beside(place, first)[:4], f"{sum(place.cpu_us.values()):.0f}"] for name, place in places.items()],
+    )
+
+
+def _beside(place: Place, first: Place) -> list[object]:
+    cells: list[object] = []
+    for mix in place.rates:
+        cells += [f"{max(place.rates[mix]):,.0f}", f"{place.beside(first, mix):.2f} ×"]
+    return [*cells, f"{min(place.lone_ms, default=0):.1f}"]
+
+
 # Name of the table in the document: result file and how it is written.
 _TABLES = {
     "compared": ("latest", compared),
@@ -117,6 +141,8 @@ _TABLES = {
     "journeys": ("journeys", travelled),
     "stops": ("stops", stopped),
     "rabbitmq": ("rabbitmq", endured),
+    "away": ("away", distant),
+    "pooled": ("pooled", lent),
 }
 
 
