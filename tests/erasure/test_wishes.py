@@ -54,7 +54,13 @@ def test_who_wishes_it_and_who_walks_plan_in_one_order(engine: Engine) -> None:
     a_sku(engine, stock=9)
     first, second = a_full_order(engine), a_full_order(engine)
     a_plan = sql("INSERT INTO erasures_due (order_id) VALUES (:id) ON CONFLICT DO NOTHING")
-    wishing = threading.Thread(target=lambda: erase(engine, 1))
+    has_wished = threading.Event()
+
+    def wish() -> None:
+        erase(engine, 1)
+        has_wished.set()
+
+    wishing = threading.Thread(target=wish)
     with transaction(engine) as connection:
         connection.execute(a_plan, {"id": first})
         connection.execute(sql("SELECT 1"))
@@ -64,7 +70,7 @@ def test_who_wishes_it_and_who_walks_plan_in_one_order(engine: Engine) -> None:
         connection.execute(a_plan, {"id": second})
         connection.execute(sql("SELECT 1"))
     wishing.join(100)
-    assert not wishing.is_alive()
+    assert has_wished.is_set()
     assert sorted(one.order_id for one in rows(engine, "erasures_due")) == [first, second]
 
 
