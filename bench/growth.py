@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench import mixes, relaying, wal
+from bench import chores, mixes, relaying, wal
 from bench.mixes import HOT, MANY, WIDE, Run
 from bench.stack import Stack
 from bench.wal import Written
@@ -32,6 +32,7 @@ class Growth:
     empty: dict[str, Run]
     filled: dict[str, Run]
     wal: dict[str, Written]  # by mix and whether it was empty
+    chores: dict[str, float]  # seconds by command, beside the filled ones
 
     def cost_us(self, mix: str) -> tuple[float, float]:
         """Empty, filled."""
@@ -64,7 +65,9 @@ def measure(stack: Stack, rows: int, seconds: float, say: Callable[[str, int], N
     with stack.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sql("VACUUM ANALYZE"))
     _until_calm(stack)
-    return Growth(rows, empty, _runs(stack, seconds, say, f"beside {rows:,} orders", written), written)
+    filled_runs = _runs(stack, seconds, say, f"beside {rows:,} orders", written)
+    stack.settle()
+    return Growth(rows, empty, filled_runs, written, chores.measure(stack, say))
 
 
 # Pages keep room for what becomes of their rows. The filled ones have become it: were there room on their pages, each

@@ -221,7 +221,18 @@ def show_growth(found: Growth) -> dict[str, Any]:
         content[mix] |= {"empty_cpu_us": _rounded(empty.cpu_us), "filled_cpu_us": _rounded(found.filled[mix].cpu_us)}
     console.print(table)
     _show_wal(found)
-    return {"rows": found.rows, "mixes": content, "wal": {where: one._asdict() for where, one in found.wal.items()}}
+    _show_chores(found)
+    written = {where: one._asdict() for where, one in found.wal.items()}
+    return {"rows": found.rows, "mixes": content, "wal": written, "chores": found.chores}
+
+
+def _show_chores(found: Growth) -> None:
+    table = Table(title=f"Beside {found.rows:,} orders", box=None)
+    table.add_column("checkout …")
+    table.add_column("seconds", justify="right")
+    for name, seconds in found.chores.items():
+        table.add_row(name, f"{seconds:,.1f}")
+    console.print(table)
 
 
 def _show_wal(found: Growth) -> None:

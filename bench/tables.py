@@ -55,6 +55,11 @@ def grown(found: dict[str, Any]) -> str:
     return markdown(head, lines)
 
 
+def done(found: dict[str, Any]) -> str:
+    lines: list[list[object]] = [[f"`checkout {name}`", f"{took:.1f}"] for name, took in found["chores"].items()]
+    return markdown([f"beside {found['rows']:,} orders", "seconds"], lines)
+
+
 def soaked(found: dict[str, Any]) -> str:
     cpu: list[dict[str, float]] = found["cpu_us"]
     lines: list[list[object]] = []
@@ -135,6 +140,7 @@ _TABLES = {
     "latencies": ("latest", latencies),
     "cpu": ("latest", cpu),
     "growth": ("growth", grown),
+    "chores": ("growth", done),
     "stages": ("latest", stages),
     "soak": ("soak", soaked),
     "waiters": ("waiters", waited),

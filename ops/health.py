@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import click
 
 from checkout import db, schema, settings
 from checkout.audit import invariants as auditing
+from checkout.audit.invariants import Finding
 from checkout.db import reading, transaction
 from checkout.schema import migrations
 from ops.shell import data_dir_option, database, json_option, print_json, visible
@@ -59,8 +62,8 @@ def audit(data_dir: Path, since: datetime | None, as_json: bool) -> None:
     engine = db.connect(
         settings.database_url(data_dir), size=1, statement_seconds=AUDIT_STATEMENT_SECONDS, by_index=False
     )
-    with reading(engine) as connection:
-        findings = auditing.run(connection, since)
+    with reading(engine) as connection, _bar(auditing.run(connection, since)) as proven:
+        findings = list(proven)
     engine.dispose()
     is_whole = all(finding.ok for finding in findings)
     if as_json:
@@ -69,3 +72,9 @@ def audit(data_dir: Path, since: datetime | None, as_json: bool) -> None:
         for finding in findings:
             click.echo(f"{'ok' if finding.ok else 'breach':7} {finding.name:35} {visible(finding.detail)}")
     sys.exit(0 if is_whole else 1)
+
+
+def _bar(proven: Iterator[Finding]) -> AbstractContextManager[Iterable[Finding]]:
+    """Beside many orders a proof takes its time; a program that reads our errors is spared the bar."""
+    hidden = not sys.stderr.isatty()
+    return click.progressbar(proven, len(auditing.PROOFS), "proving", file=sys.stderr, hidden=hidden)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from checkout.settings.secret_files import SUFFIX, overlay, secret
 from sandbox import ports
 from sandbox.alipay import keys
 from sandbox.postgres import Postgres
@@ -52,16 +53,16 @@ class Environment:
         self._given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
         self.postgres = Postgres(self.data_dir / "postgres")
         self.valkey = Valkey(self.data_dir / "valkey", port=self.kept.valkey_port, password=self.kept.valkey_password)
-        self.variables = self._ours(options) | self._given | _asked(options) | self._origins()
+        self.variables = overlay(self._ours(options), self._given) | _asked(options) | self._origins()
         write_private(self.data_dir / "environment.json", json.dumps(self.variables, indent=2))
 
     def __getitem__(self, name: str) -> str:
-        """The value of CHECKOUT_`name`."""
-        return self.variables[PREFIX + name]
+        """The value of CHECKOUT_`name`, or what its file says."""
+        return secret(self.variables, PREFIX + name)
 
     def is_ours(self, *names: str) -> bool:
         """Whether the caller left at least one of these to us, so that our own server must run."""
-        return any(PREFIX + name not in self._given for name in names)
+        return any(PREFIX + name not in self._given and PREFIX + name + SUFFIX not in self._given for name in names)
 
     def _ours(self, options: Options) -> dict[str, str]:
         shop = f"http://{ports.LOOPBACK}:{self.kept.shop_port}"

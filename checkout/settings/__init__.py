@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from checkout import money
 from checkout.errors import SettingsError
-from checkout.settings import addresses, parsers
+from checkout.settings import addresses, parsers, secret_files
 from checkout.settings.addresses import Misfit
 
 PREFIX = "CHECKOUT_"
@@ -69,16 +69,15 @@ class _Reader:
         self.faults: list[str] = []
 
     def read(self, name: str, parse: Callable[[str], T], cure: str, default: str | None = None) -> T:
-        text = self.values.get(PREFIX + name, "") or default
-        if text is None:
-            self.faults.append(f"{PREFIX}{name} is missing: {cure}")
-        else:
-            try:
+        try:
+            text = secret_files.secret(self.values, PREFIX + name) or default
+            if text is not None:
                 return parse(text)
-            except Misfit as misfit:
-                self.faults.append(f"{PREFIX}{name} is wrong: {misfit}")
-            except (ValueError, OSError):
-                self.faults.append(f"{PREFIX}{name} is wrong: {cure}")
+            self.faults.append(f"{PREFIX}{name} is missing: {cure}")
+        except Misfit as misfit:
+            self.faults.append(f"{PREFIX}{name} is wrong: {misfit}")
+        except (ValueError, OSError):
+            self.faults.append(f"{PREFIX}{name} is wrong: {cure}")
         return None  # type: ignore[return-value] # `finish` raises before anybody sees it.
 
     def finish(self) -> None:
@@ -124,7 +123,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         ),
         flower_basic_auth=r.read("FLOWER_BASIC_AUTH", parsers.credentials, "set USER:PASSWORD, one of each", ""),
         metrics_port=r.read("METRICS_PORT", parsers.port, "set a port that nothing else listens on", "0"),
-        metrics_token=values.get(PREFIX + "METRICS_TOKEN", ""),
+        metrics_token=r.read("METRICS_TOKEN", str, "set a token, or leave it out", ""),
         public_url=public_url,
         shop_url=r.read(
             "SHOP_URL", addresses.http, "set the shop's http(s):// address", public_url or "http://nowhere"
@@ -204,7 +203,7 @@ def environment() -> dict[str, str]:
 
 def _values(data_dir: Path | None) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
-    return {**(stored(data_dir) if data_dir else {}), **own}
+    return secret_files.overlay(stored(data_dir) if data_dir else {}, own)
 
 
 def load(data_dir: Path | None = None) -> Settings:
@@ -230,8 +229,7 @@ def jwt_secret(data_dir: Path) -> str:
 
 def adopt(data_dir: Path) -> Settings:
     """Makes the settings of a running stack this process's own, as if it were one of its. Raises SettingsError."""
-    for name, value in stored(data_dir).items():
-        os.environ.setdefault(name, value)
+    os.environ.update(_values(data_dir))
     current.cache_clear()
     return current()
 
