@@ -1,4 +1,4 @@
-"""Secrets by file, as containers and systemd hand them out: `CHECKOUT_JWT_SECRET_FILE` instead of `CHECKOUT_JWT_SECRET`."""
+"""Secrets by file, as containers and systemd hand them out: `CHECKOUT_JWT_SECRET_FILE` for `CHECKOUT_JWT_SECRET`."""
 
 from __future__ import annotations
 

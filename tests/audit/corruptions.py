@@ -254,6 +254,7 @@ _EVENTS = (
             ("user", "order.paid", """data = (data::jsonb || '{"user_id": "99"}')::json"""),
             ("trade", "payment.succeeded", """data = (data::jsonb || '{"trade_no": "1"}')::json"""),
             ("attempt", "order.paid", """data = (data::jsonb || '{"payment_id": "1-1"}')::json"""),
+            ("shape", "order.completed", "data = '[1]'"),
             ("topic", "order.shipped", "topic = 'order.sent'"),
             ("order", "order.shipped", """data = (data::jsonb || '{"order_id": "2"}')::json"""),
         )

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from checkout.audit.proofs import Proof
+from checkout.audit.proofs import Proof, yuan
 
 # An order's first event may carry an earlier time than its acceptance: its transaction may have begun before.
 _KEPT = "at >= CAST(:logged AS timestamptz) - interval '1 minute'"
+# All members at once: each ->> would parse the whole text again, which took half of the audit's time. What is no object
+# says nothing.
+_SAID = """
+    json_to_record(CASE json_typeof(data) WHEN 'object' THEN data ELSE '{}' END) AS said (order_id text,
+        user_id text, payment_id text, refund_id text, sku_id text, stock text, total_amount text, pay_method text,
+        status text, reason text, amount text, out_trade_no text, trade_no text, source text)
+"""
 
 PROOFS = (
     Proof(
@@ -116,33 +123,32 @@ PROOFS = (
         "events_tell_the_truth",
         "what an event says of its order, attempt or refund is what stands there",
         f"""
-        SELECT e.id FROM (SELECT *, data->>'order_id' AS said_order, data->>'user_id' AS said_user FROM events
-            WHERE {_KEPT}) AS e
+        SELECT e.id FROM (SELECT id, at, topic, subject, said.* FROM events, {_SAID} WHERE {_KEPT}) AS e
         LEFT JOIN orders o ON o.id::text = e.subject AND e.topic NOT LIKE 'stock.%'
-        LEFT JOIN payments p ON p.order_id = o.id AND p.order_id || '-' || p.n = e.data->>'payment_id'
-        LEFT JOIN refunds r ON r.order_id = o.id AND r.id::text = e.data->>'refund_id'
+        LEFT JOIN payments p ON p.order_id = o.id AND p.order_id || '-' || p.n = e.payment_id
+        LEFT JOIN refunds r ON r.order_id = o.id AND r.id::text = e.refund_id
         WHERE NOT COALESCE(CASE
-            WHEN e.topic IN ('stock.sold_out', 'stock.restocked') THEN e.data->>'sku_id' = e.subject
-                AND ((e.data->>'stock')::bigint > 0) = (e.topic = 'stock.restocked')
-            WHEN e.said_order <> e.subject OR e.said_user <> o.user_id::text THEN false
-            WHEN e.topic = 'order.placed' THEN e.data->>'total_amount' = yuan(o.total_fen)
-                AND e.data->>'pay_method' = o.pay_method::text AND e.data->>'status'
+            WHEN e.topic IN ('stock.sold_out', 'stock.restocked') THEN e.sku_id = e.subject
+                AND (e.stock::bigint > 0) = (e.topic = 'stock.restocked')
+            WHEN e.order_id <> e.subject OR e.user_id <> o.user_id::text THEN false
+            WHEN e.topic = 'order.placed' THEN e.total_amount = {yuan("o.total_fen")}
+                AND e.pay_method = o.pay_method::text AND e.status
                     = CASE o.pay_method WHEN 'cash' THEN 'awaiting_shipment' ELSE 'awaiting_payment' END
-            WHEN e.topic = 'order.rejected' THEN e.data->>'reason' = o.reason AND e.data->>'status' = 'rejected'
-            WHEN e.topic IN ('order.paid', 'order.reinstated') THEN p.kept AND e.data->>'status' = 'awaiting_shipment'
+            WHEN e.topic = 'order.rejected' THEN e.reason = o.reason AND e.status = 'rejected'
+            WHEN e.topic IN ('order.paid', 'order.reinstated') THEN p.kept AND e.status = 'awaiting_shipment'
             WHEN e.topic IN ('order.shipped', 'order.completed', 'order.closed')
-                THEN e.topic = 'order.' || (e.data->>'status')
-                AND (e.topic <> 'order.closed' OR e.data->>'reason' IN ('expired', 'cancelled', 'refunded'))
-            WHEN e.topic = 'payment.created' THEN e.data->>'amount' = yuan(p.amount_fen)
-                AND e.data->>'out_trade_no' = p.out_trade_no AND e.data->>'status' = 'open'
-            WHEN e.topic = 'payment.succeeded' THEN e.data->>'amount' = yuan(p.amount_fen)
-                AND e.data->>'out_trade_no' = p.out_trade_no AND e.data->>'trade_no' = p.trade_no
-                AND e.data->>'status' = 'paid'
-            WHEN e.topic = 'payment.closed' THEN e.data->>'amount' = yuan(p.amount_fen)
-                AND e.data->>'out_trade_no' = p.out_trade_no AND e.data->>'status' = 'closed'
+                THEN e.topic = 'order.' || e.status
+                AND (e.topic <> 'order.closed' OR e.reason IN ('expired', 'cancelled', 'refunded'))
+            WHEN e.topic = 'payment.created' THEN e.amount = {yuan("p.amount_fen")}
+                AND e.out_trade_no = p.out_trade_no AND e.status = 'open'
+            WHEN e.topic = 'payment.succeeded' THEN e.amount = {yuan("p.amount_fen")}
+                AND e.out_trade_no = p.out_trade_no AND e.trade_no = p.trade_no
+                AND e.status = 'paid'
+            WHEN e.topic = 'payment.closed' THEN e.amount = {yuan("p.amount_fen")}
+                AND e.out_trade_no = p.out_trade_no AND e.status = 'closed'
             WHEN e.topic IN ('refund.requested', 'refund.succeeded', 'refund.failed')
-                THEN e.data->>'amount' = yuan(r.amount_fen) AND e.data->>'source' = r.source::text
-                AND e.topic = 'refund.' || (e.data->>'status')
+                THEN e.amount = {yuan("r.amount_fen")} AND e.source = r.source::text
+                AND e.topic = 'refund.' || e.status
             ELSE false
         END, false) OR e.at > now() + interval '1 minute'
         """,  # noqa: S608 - the bound is ours
