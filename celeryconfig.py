@@ -29,7 +29,7 @@ task_routes = {
 }
 imports = [
     *("tasks.place", "tasks.pay", "tasks.events", "tasks.maintenance", "tasks.reconcile", "tasks.rounds"),
-    *("tasks.webhooks", "tasks.erase"),
+    *("tasks.webhooks", "tasks.erase", "tasks.metrics"),
 ]
 
 task_serializer = "json"  # JSON only: whoever reaches the broker must not reach the interpreter.

@@ -6,20 +6,19 @@ import errno
 import multiprocessing
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import click
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.server import Server
-from prometheus_client import CollectorRegistry
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from api.keys import Keys
-from api.metrics import MOST_AT_ONCE, MetricsServer, exposition
+from api.metrics import exposition
 from checkout import settings, startup
 from checkout.errors import SettingsError
+from checkout.metrics.counting import SharedCounts
+from checkout.metrics.server import MOST_AT_ONCE, MetricsServer
 from checkout.resources import Resources
 from checkout.settings import Settings
 
@@ -54,17 +53,15 @@ def counted(told: Settings) -> Iterator[None]:
     if not told.metrics_port:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="checkout-metrics-") as directory:
-        settings.tell("PROMETHEUS_MULTIPROC_DIR", directory)
-        _metrics(told, directory).start()
+    with closing(SharedCounts()) as counts:
+        _metrics(told, counts).start()
         yield
 
 
-def _metrics(told: Settings, directory: str) -> MetricsServer:
-    registry, resources = CollectorRegistry(), Resources(told, connections=MOST_AT_ONCE)
-    MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call] # The library has no types there.
+def _metrics(told: Settings, counts: SharedCounts) -> MetricsServer:
+    resources = Resources(told, connections=MOST_AT_ONCE)
     try:
-        return MetricsServer(told.metrics_port, told.metrics_token, lambda: exposition(resources, registry))
+        return MetricsServer(told.metrics_port, told.metrics_token, lambda: counts.told() + exposition(resources))
     except OSError as error:
         cure = f"port {told.metrics_port} is taken: set another CHECKOUT_METRICS_PORT"
         raise click.ClickException(cure) from error

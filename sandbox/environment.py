@@ -48,8 +48,8 @@ class Environment:
     def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
         """Makes the data directory and what is kept in it, and writes `environment.json` for the other commands."""
         self.data_dir = Path(options.data_dir)
-        asked = (options.port, options.flower_port, options.alipay_port)
-        self.kept = _keep(self.data_dir / "kept.json", *asked)
+        self._asked = (options.port, options.flower_port, options.alipay_port)
+        self.kept = _keep(self.data_dir / "kept.json", *self._asked)
         self._given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
         self.postgres = Postgres(self.data_dir / "postgres")
         self.valkey = Valkey(self.data_dir / "valkey", port=self.kept.valkey_port, password=self.kept.valkey_password)
@@ -59,6 +59,21 @@ class Environment:
     def __getitem__(self, name: str) -> str:
         """The value of CHECKOUT_`name`, or what its file says."""
         return secret(self.variables, PREFIX + name)
+
+    def metrics_ports(self, *services: str) -> dict[str, int]:
+        """One for each that has processes of its own; nobody asks when the caller wants it so.
+
+        Prometheus finds them, and the API's, in `metrics.json` (file_sd_config).
+        """
+        if self["METRICS_PORT"] == "0":
+            return {}
+        ours = {service: ports.free(*self._asked) for service in services}
+        everybody = {"api": int(self["METRICS_PORT"])} | ours
+        told = [
+            {"targets": [f"{ports.LOOPBACK}:{port}"], "labels": {"service": name}} for name, port in everybody.items()
+        ]
+        write_private(self.data_dir / "metrics.json", json.dumps(told, indent=2))
+        return ours
 
     def is_ours(self, *names: str) -> bool:
         """Whether the caller left at least one of these to us, so that our own server must run."""

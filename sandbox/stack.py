@@ -48,6 +48,7 @@ class Stack:
             _STACK: options.data_dir,
             "no_proxy": ",".join(filter(None, (environ.get("no_proxy"), ports.LOOPBACK))),
         }
+        self._metrics_ports = self.environment.metrics_ports(*_WORKERS, "beat")
 
     def services(self) -> list[Service]:
         """All services; what needs no other comes first, and PostgreSQL last of these, since it is made ready here."""
@@ -169,8 +170,10 @@ class Stack:
         return self._python(name, "celery", "--quiet", "-A", "tasks.app", *arguments, **more)
 
     def _python(self, name: str, *module: str, **more: Unpack[_More]) -> Service:
-        command = [sys.executable, "-m", *module]
-        return Service(name, command, {**self._variables, _SERVICE: name}, **more)
+        variables = {**self._variables, _SERVICE: name}
+        if port := self._metrics_ports.get(name):
+            variables["CHECKOUT_METRICS_PORT"] = str(port)
+        return Service(name, [sys.executable, "-m", *module], variables, **more)
 
 
 def processes(data_dir: Path, service: str | None = None) -> list[int]:

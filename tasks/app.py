@@ -14,6 +14,7 @@ from structlog import get_logger
 from checkout import logs, memory, settings, startup
 from checkout.errors import SettingsError
 from checkout.events import patient
+from checkout.metrics import measures
 from checkout.resources import Resources
 
 log = get_logger(__name__)
@@ -33,7 +34,17 @@ class Versioned(Task):  # type: ignore[type-arg] # Celery has no types of its ow
             log.warning("message_left_for_newer_workers", task=self.name, version=version)
             time.sleep(LEAVE_SECONDS)  # It may come straight back.
             raise Reject(f"version {version}", requeue=True)
-        return self.run(*args, **kwargs)
+        return self._counted(*args, **kwargs)
+
+    def _counted(self, *args: Any, **kwargs: Any) -> Any:
+        began, result = time.monotonic(), "failed"
+        try:
+            answer = self.run(*args, **kwargs)
+            result = "done"
+            return answer
+        finally:
+            measures.tasks_run.add(self.name, result)
+            measures.task_took.add(time.monotonic() - began, self.name)
 
 
 logs.configure()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from functools import partial
 
 from checkout.db import transaction
 from checkout.events import waking
+from checkout.metrics import measures
 from checkout.payments import notifies, queries, refund_calls
 from checkout.payments.queries import Due
 from tasks import turn
 from tasks.app import app, resources
 from tasks.rounds import guarded
-from tasks.summary import told
+from tasks.summary import summary, told
 
 # Below the visibility timeout even when the last claim's calls all run into their deadlines.
 QUERY_SECONDS = 40
@@ -21,15 +23,21 @@ CLAIM = 2
 
 @app.task(name="apply_notifies", send_events=False)
 @told
-def apply_notifies(notify_ids: list[int]) -> None:  # noqa: ARG001 - the ids say why it was rung; what waits is applied
+def apply_notifies(notify_ids: list[int]) -> str:  # noqa: ARG001 - the ids say why it was rung; what waits is applied
     """Applies the notifies that the inbox holds."""
-    turn.take("apply_notifies", _apply)
+    became: Counter[str] = Counter()
+    turn.take("apply_notifies", lambda: _apply(became))
+    return summary(became)
 
 
-def _apply() -> int:
+def _apply(became: Counter[str]) -> int:
     count = 0
     for applied in notifies.run(resources().engine, resources().rules):
         count += len(applied.outcomes)
+        outcomes = Counter(applied.outcomes)
+        became += outcomes
+        for outcome, times in outcomes.items():
+            measures.notifies_applied.add(outcome, count=times)
         waking.wake(resources().redis, applied.wakes)
     return count
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from redis import RedisError
@@ -9,41 +10,58 @@ from structlog import get_logger
 
 from checkout.db import transaction
 from checkout.events import waking
+from checkout.metrics import measures
 from checkout.orders import cart, turns
 from checkout.orders.placement import Placed
 from tasks import turn
 from tasks.app import app, resources
 from tasks.rounds import beat
-from tasks.summary import told
+from tasks.summary import summary, told
 
 log = get_logger(__name__)
 
 
 @app.task(name="place_orders", send_events=False)
 @told
-def place_orders(order_ids: list[int]) -> None:
+def place_orders(order_ids: list[int]) -> str:
     """Places all that waits; the ids are those for which it was rung."""
-    turn.take("place_orders", lambda: _follow(turns.run(resources().engine, order_ids, resources().terms)))
+    became: Counter[str] = Counter()
+    turn.take("place_orders", lambda: _follow(turns.run(resources().engine, order_ids, resources().terms), became))
+    return summary(became)
 
 
 @app.task(name="place_order_alone", send_events=False)
 @told
-def place_order_alone(order_id: int) -> None:
+def place_order_alone(order_id: int) -> str:
     """Places one order that would harm its batch."""
-    _follow([turns.run_alone(resources().engine, order_id, resources().terms)])
+    became: Counter[str] = Counter()
+    _follow([turns.run_alone(resources().engine, order_id, resources().terms)], became)
+    return summary(became)
 
 
-def _follow(batches: Iterable[Placed]) -> int:
+def _follow(batches: Iterable[Placed], became: Counter[str]) -> int:
     """After each commit, while the next batch has not begun; how many orders there were."""
     count = 0
     for batch in batches:
         count += batch.count
+        became += batch.outcomes
+        _count(batch)
         waking.wake(resources().redis, batch.wakes)
         waking.tell_short(resources().redis, batch.short)
         if batch.carts:
             clear_carts(batch.carts, older_than_seconds=60)
         beat("queue orders")  # Behind a backlog beat's own task would not come through in time.
     return count
+
+
+def _count(batch: Placed) -> None:
+    if batch.count:
+        measures.batches.add(batch.count)
+    for outcome, count in batch.outcomes.items():
+        measures.orders_decided.add(outcome, count=count)
+    waited = measures.order_waited.of()
+    for seconds in batch.waited:
+        waited.observe(seconds)
 
 
 def clear_carts(order_ids: list[int], older_than_seconds: float) -> None:

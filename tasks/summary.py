@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
 from amqp.exceptions import AMQPError
@@ -27,23 +27,28 @@ P = ParamSpec("P")
 _told_at: dict[str, float] = defaultdict(float)
 
 
-def told(run: Callable[P, None]) -> Callable[P, None]:
-    """Tells of the task's runs. The worker must not tell of each itself: `send_events=False`."""
+def told(run: Callable[P, str | None]) -> Callable[P, None]:
+    """Tells of the task's runs, and what they came to. The worker must not tell of each itself: `send_events=False`."""
 
     @functools.wraps(run)
     def summed(*args: P.args, **kwargs: P.kwargs) -> None:
         began = time.time()
         try:
-            run(*args, **kwargs)
+            became = run(*args, **kwargs)
         except Exception as error:
-            _tell(args, began, type(error).__name__)
+            _tell(args, began, "", type(error).__name__)
             raise
-        _tell(args, began, None)
+        _tell(args, began, became or "", None)
 
     return summed
 
 
-def _tell(args: tuple[Any, ...], began: float, error: str | None) -> None:
+def summary(became: Mapping[str, int]) -> str:
+    """Like "placed 41, out_of_stock 3"; what there was most of comes first."""
+    return ", ".join(f"{what} {count}" for what, count in sorted(became.items(), key=lambda one: -one[1]))
+
+
+def _tell(args: tuple[Any, ...], began: float, became: str, error: str | None) -> None:
     task: Any = app.current_worker_task
     if task is None or time.monotonic() < _told_at[task.name] + SECONDS_BETWEEN:
         return
@@ -53,7 +58,7 @@ def _tell(args: tuple[Any, ...], began: float, error: str | None) -> None:
     queue = (request.delivery_info or {}).get("routing_key") or ""
     about = {"uuid": request.id, "name": task.name, "args": shown, "kwargs": "{}", "retries": 0}
     about |= {"root_id": request.root_id, "parent_id": request.parent_id, "queue": queue, "routing_key": queue}
-    end: dict[str, Any] = {"runtime": time.time() - began, "result": "None"}
+    end: dict[str, Any] = {"runtime": time.time() - began, "result": became}
     try:
         with app.events.default_dispatcher(hostname=request.hostname) as events:
             events.send("task-received", **about, timestamp=began)

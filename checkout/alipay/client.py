@@ -17,6 +17,7 @@ from checkout.alipay.certificates import Trust
 from checkout.alipay.gate import Gate
 from checkout.alipay.trade import Trade
 from checkout.alipay.wire import NoAnswer, Unsigned, Wire
+from checkout.metrics import measures
 from checkout.orders.ledger import Payment
 from checkout.settings import Settings
 from checkout.settings.addresses import is_loopback, is_sandbox
@@ -156,6 +157,7 @@ class Alipay:
 
     def _call(self, method: str, bill: dict[str, Any], trade_no: str | None = None) -> Result:
         if not self._gate.enter():
+            measures.alipay_held_back.add(method)
             return Unknown("not asked: Alipay does not answer, or too many ask", was_sent=False)
         began = time.monotonic()
         try:

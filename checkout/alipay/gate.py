@@ -13,6 +13,8 @@ from typing import cast
 from redis import Redis, RedisError
 from structlog import get_logger
 
+from checkout.metrics import measures
+
 log = get_logger(__name__)
 
 CALLS_PER_SECOND = 200
@@ -83,6 +85,7 @@ class Gate:
 
     def answered(self, method: str, result: str, seconds: float, *, failed: bool) -> None:
         """Counts the call, and what it says of how Alipay is."""
+        measures.alipay_call.add(seconds, method)
         with self._lock:
             is_ill = failed or seconds > SLOW_SECONDS
             self._failures = min(self._failures + 1, FAILURES_TO_OPEN) if is_ill else 0

@@ -37,11 +37,11 @@ TEMPORARY_QUEUE_SECONDS = 60
 TEMPORARY_QUEUE_EVENTS = 10_000
 
 
-def connect(url: str) -> Connection:
+def connect(url: str, key_prefix: str = REDIS_PREFIX) -> Connection:
     """A connection with deadlines."""
     if url.startswith("redis"):
         options: dict[str, Any] = {
-            "global_keyprefix": REDIS_PREFIX,
+            "global_keyprefix": key_prefix,
             "socket_timeout": SOCKET_SECONDS,
             "socket_connect_timeout": 2,
             "priority_steps": [0],

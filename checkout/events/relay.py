@@ -15,6 +15,7 @@ from checkout.events import log
 from checkout.events.bus import Partly
 from checkout.events.fence import Fence
 from checkout.events.log import Logged
+from checkout.metrics import measures
 
 LEASE_SECONDS = 20
 MOST_EVENTS = 500
@@ -85,6 +86,7 @@ class Relay:
                     self._advance(batch[partly.count - 1].id)
                 raise
         self._advance(batch[-1].id if len(batch) == MOST_EVENTS else final)
+        measures.events_sent.add(count=len(batch))
         return len(batch)
 
     def _lease(self) -> bool:

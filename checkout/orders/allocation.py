@@ -45,6 +45,7 @@ class Claimed(NamedTuple):
     version: int
     reference: str
     now: datetime
+    waited_seconds: float = 0.0
 
     @property
     def wanted(self) -> list[tuple[str, int]]:
@@ -106,6 +107,12 @@ class Batch:
     rejected: list[tuple[Claimed, Refusal]] = field(default_factory=list)
     movement: Movement = field(default_factory=Movement)
     purchases: Counter[limits.Key] = field(default_factory=Counter)
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """How many were placed, and how many refused for which reason."""
+        refused = Counter(refusal.reason for _, refusal in self.rejected)
+        return refused + Counter(placed=len(self.placed))
 
     @property
     def short(self) -> dict[str, int]:

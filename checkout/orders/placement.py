@@ -7,7 +7,7 @@ once, the orders are walked in arrival order in memory, all lines or none, and e
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -38,7 +38,8 @@ MOST_ORDERS = 200
 class Placed:
     """How many orders were claimed and which was the first; whom to wake, whose carts to clear, which SKUs ran short.
 
-    `has_more`: others that were claimed with them wait for the next batch.
+    What became of them is counted by outcome; `waited` is how long each had, in seconds. `has_more`: others that were
+    claimed with them wait for the next batch.
     """
 
     count: int
@@ -46,10 +47,12 @@ class Placed:
     wakes: list[tuple[int, int]]
     carts: list[int]
     short: dict[str, int]
+    outcomes: Counter[str]
+    waited: list[float]
     has_more: bool = False
 
 
-NOTHING = Placed(0, 0, [], [], {})
+NOTHING = Placed(0, 0, [], [], {}, Counter(), [])
 
 
 class Overdue(CheckoutError):
@@ -64,7 +67,7 @@ class Overdue(CheckoutError):
 
 _CLAIMED = """
     SELECT o.id, o.user_id, o.pay_method, o.from_cart, o.expected_total_fen, o.sku_ids, o.quantities, o.version,
-        o.reference, now() AS now,
+        o.reference, now() AS now, extract(epoch FROM now() - o.accepted_at)::float8 AS waited_seconds,
         a.claimed_by IS NULL AND a.since < now() - make_interval(secs => :overdue) AS is_unclaimed
     FROM arrivals a JOIN orders o ON o.id = a.order_id
     WHERE NOT a.parked AND o.status = 'accepted' AND
@@ -180,7 +183,9 @@ def _decide(connection: Connection, claimed: Sequence[Claimed], terms: Terms, pr
     batch = allocation.walk(claimed, known, held, terms)
     wakes = _write(connection, batch, held, known.skus, terms)
     carts = [order.id for order, _ in batch.placed if order.from_cart]
-    return Placed(len(claimed), claimed[0].id if claimed else 0, wakes, carts, batch.short)
+    first = claimed[0].id if claimed else 0
+    waited = [order.waited_seconds for order in claimed]
+    return Placed(len(claimed), first, wakes, carts, batch.short, batch.outcomes, waited)
 
 
 def _known(

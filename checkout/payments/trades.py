@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from checkout.alipay.trade import Trade
 from checkout.db import Connection, array, sql
+from checkout.metrics import measures
 from checkout.orders import attempts, closing
 from checkout.orders.ledger import Ledger, Order, Payment
 from checkout.payments import refunds
@@ -146,6 +147,8 @@ def _keep(ledger: Ledger, order: Order, payment: Payment, topic: str) -> None:
     order.closed_at = None
     order.stock = "held"
     ledger.record(order, topic, payment_id=payment.id)
+    if placed_at := order.payments[0].created_at:  # Placing makes the first attempt.
+        measures.order_paid_after.add((ledger.now - placed_at).total_seconds())
 
 
 def _decide(ledger: Ledger, unkept: Sequence[Money], rules: Rules) -> None:

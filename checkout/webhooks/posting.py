@@ -47,6 +47,11 @@ class Answer(NamedTuple):
         return self.status is not None and 200 <= self.status < 300
 
     @property
+    def kind(self) -> str:
+        """As it is counted."""
+        return "taken" if self.is_taken else "unanswered" if self.status is None else "refused"
+
+    @property
     def is_gone(self) -> bool:
         """The receiver wants no message any more (Standard Webhooks)."""
         return self.status == 410

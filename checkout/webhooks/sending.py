@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from checkout.events.log import Logged
+from checkout.metrics import measures
 from checkout.webhooks.posting import LONGEST_ANSWER, Answer, NotAllowed, Postman
 from checkout.webhooks.subjects import Subject
 
@@ -84,6 +85,7 @@ def _post(postman: Postman, course: _Course, post: Post) -> None:
             return
         answer = postman.post(str(event.id), msgspec.json.encode(event.cloud_event()))
         course.note(answer)
+        measures.webhooks_posted.add(answer.kind)
         if not answer.is_taken:
             post.failed = event, answer
             return

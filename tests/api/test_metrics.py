@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from api import metrics
-from api.metrics import MetricsServer
+from checkout.metrics import server
+from checkout.metrics.server import MetricsServer
 from tests.shared.client import Client, problem
 from tests.shared.processes import eventually
 
@@ -81,14 +81,14 @@ def test_others_show_the_token(start: Start, own_address: str) -> None:
 
 
 def test_who_says_nothing_is_cut_off(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr(server, "LONGEST_SECONDS", 0.2)
     with socket.create_connection(("127.0.0.1", start("").port), timeout=60) as silent:
         silent.sendall(b"GET /metrics HTTP/1.1\r\n")
         assert silent.recv(1) == b""
 
 
 def test_a_crowd_is_turned_away_and_leaves_room_when_it_goes(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(server, "MOST_AT_ONCE", 2)
     port = start("").port
     with ExitStack() as crowd:
         for _ in range(2):

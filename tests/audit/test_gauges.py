@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api import counters, metrics
@@ -13,6 +14,8 @@ from checkout.audit import gauges, stuck
 from checkout.audit.gauges import MOST
 from checkout.db import Engine, sql, transaction
 from checkout.erasure import wishes
+from checkout.metrics import counting, measures
+from checkout.metrics.counting import Spread, Tally
 from checkout.orders import sweep
 from checkout.resources import Resources
 from checkout.webhooks import endpoints
@@ -91,7 +94,11 @@ def test_each_number_is_explained_and_each_that_is_explained_is_there(resources:
     resources.redis.hset("alipay_calls", "trade.query ok", 1)
     with transaction(engine) as connection:
         endpoints.add(connection, "https://erp.example/", ["#"])
-    told = metrics.exposition(resources, counters.registry).decode()
+    for measure in vars(measures).values():
+        if isinstance(measure, Tally | Spread):
+            measure.of(*("any" for _ in measure.labels))
+    counted = b"".join(generate_latest(registry) for registry in (counters.registry, counting.registry))
+    told = (counted + metrics.exposition(resources)).decode()
     families = {family.name for family in text_string_to_metric_families(told) if not family.name.endswith("_created")}
     explained = set(
         re.findall(r"`(checkout_[a-z_]+?)(?:_total)?(?:\{[a-z,]+\})?`", DOCUMENT.read_text(encoding="utf-8"))

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from api.metrics import exposition
 from checkout.audit import heartbeats, invariants
@@ -52,7 +51,7 @@ def test_readiness_metrics_and_the_doctor_name_it(client: Client, engine: Engine
     beat(engine, "relay", 500)
     ready = client.get("/health/ready", user=None)
     assert (ready.status_code, ready.json) == (200, {"status": "ok", "standing_still": ["relay"]})
-    told = exposition(Resources(settings), CollectorRegistry()).decode()
+    told = exposition(Resources(settings)).decode()
     silent = re.search(r'^checkout_loop_silent_seconds{loop="relay"} (\d+)$', told, re.MULTILINE)
     assert silent
     assert int(silent[1]) >= 500
@@ -70,10 +69,7 @@ def test_what_nobody_foresaw_is_counted_and_the_next_has_its_turn(
     for divisor in (1, 0, 3):
         rounds.guarded("queue alipay", lambda divisor=divisor: done.append(3 // divisor))  # type: ignore[misc] # Bound now.
     assert done == [3, 1]
-    assert (
-        'checkout_loop_faults_total{loop="queue alipay"} 1'
-        in exposition(Resources(settings), CollectorRegistry()).decode()
-    )
+    assert 'checkout_loop_faults_total{loop="queue alipay"} 1' in exposition(Resources(settings)).decode()
     (loops,) = [found for found in stores.database(settings) if found.name == "loops"]
     assert (loops.state, "queue alipay met ZeroDivisionError" in loops.detail) == ("warn", True)
 

@@ -101,7 +101,7 @@ def test_growth_compares_the_cpu_of_database_and_worker() -> None:
     def run(postgres: float) -> Run:
         return Run(client.Tally(), 1, 0, 0, 1.0, 1.0, [], {"postgres": postgres, "orders": 50.0, "api": 500.0})
 
-    growth = Growth(10, {"hot": run(100.0)}, {"hot": run(130.0)}, {})
+    growth = Growth(10, {"hot": run(100.0)}, {"hot": run(130.0)}, {}, {})
     assert growth.cost_us("hot") == (150.0, 180.0)
     assert growth.ratio("hot") == pytest.approx(1.2)
 

@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
-from prometheus_client import CollectorRegistry
 from redis import Redis
 
 import ops.doctor
@@ -202,7 +201,7 @@ def test_a_certificate_that_ends(certified: Callable[[int], dict[str, str]], day
 
 def test_the_metrics_tell_the_days_that_are_left(certified: Callable[[int], dict[str, str]], in_process: None) -> None:
     del in_process  # Its process has a shop's environment.
-    told = exposition(Resources(parse(certified(12))), CollectorRegistry()).decode()
+    told = exposition(Resources(parse(certified(12)))).decode()
     assert 'checkout_certificate_days_left{certificate="app"} 12' in told
 
 

@@ -1,6 +1,7 @@
 """`checkout up`, the whole stack."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ import psycopg2
 import pytest
 
 from checkout import settings
+from ops.checkup.workers import QUEUES
 from ops.up import RunningStack, start_stack
 from sandbox import ports, process
 from tests.shared import ports as own_ports
@@ -132,6 +134,15 @@ def test_the_metrics_port_adds_up_what_both_processes_of_the_api_answered(stack:
         assert _status(f"{stack.api_url}/v1/skus") == 200
     assert _answered(stack, "/v1/skus") == before + 30
     assert _status(f"{stack.api_url}/metrics") == 404
+
+
+def test_prometheus_finds_every_process_and_is_answered(stack: RunningStack) -> None:
+    groups = json.loads((stack.data_dir / "metrics.json").read_text(encoding="utf-8"))
+    assert {group["labels"]["service"] for group in groups} == {"api", "beat", *QUEUES}
+    for group in groups:
+        [address] = group["targets"]
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            assert answer.headers["Content-Type"].startswith("text/plain; version=")
 
 
 def _answered(stack: RunningStack, route: str) -> int:

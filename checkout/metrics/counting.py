@@ -1,0 +1,81 @@
+"""Counters and histograms that are made when something is first counted.
+
+The library decides where a number is kept when it makes it. A worker forks after it has imported everything, and where
+its children's numbers go is known in between.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, values
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from checkout import settings
+
+registry = CollectorRegistry()
+_making = threading.Lock()
+
+M = TypeVar("M", Counter, Histogram)
+
+
+class _Lazy(Generic[M]):
+    def __init__(self, labels: tuple[str, ...], make: Callable[[], M]) -> None:
+        self.labels = labels
+        self._make: Callable[[], M] = cache(make)
+        self._children: dict[tuple[str, ...], M] = {}
+
+    def of(self, *labels: str) -> M:
+        """The one with these labels."""
+        return self._children.get(labels) or self._add(labels)
+
+    def _add(self, labels: tuple[str, ...]) -> M:
+        with _making:
+            made = self._make()
+            self._children[labels] = made.labels(*labels) if labels else made
+        return self._children[labels]
+
+
+class Tally(_Lazy[Counter]):
+    """How often something happened."""
+
+    def __init__(self, name: str, meaning: str, *labels: str) -> None:
+        super().__init__(labels, lambda: Counter(name, meaning, labels, registry=registry))
+
+    def add(self, *labels: str, count: float = 1) -> None:
+        self.of(*labels).inc(count)
+
+
+class Spread(_Lazy[Histogram]):
+    """How large or how long something was."""
+
+    def __init__(self, name: str, meaning: str, *labels: str, bounds: Iterable[float]) -> None:
+        super().__init__(labels, lambda: Histogram(name, meaning, labels, buckets=tuple(bounds), registry=registry))
+
+    def add(self, value: float, *labels: str) -> None:
+        self.of(*labels).observe(value)
+
+
+class SharedCounts:
+    """A directory into which processes count, so that one of them can tell the sum; it goes with this object."""
+
+    def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="checkout-metrics-")
+        self._sums = CollectorRegistry()
+        settings.tell("PROMETHEUS_MULTIPROC_DIR", self._directory.name)
+        MultiProcessCollector(self._sums, path=self._directory.name)  # type: ignore[no-untyped-call] # As below.
+
+    def follow_forks(self) -> None:
+        """This process, and those that it forks from now on, count there; one that is spawned does so by itself."""
+        values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call] # It has no types there.
+
+    def told(self) -> bytes:
+        """As Prometheus reads it."""
+        return generate_latest(self._sums)
+
+    def close(self) -> None:
+        self._directory.cleanup()
