@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from checkout import db, schema, settings
 from checkout.audit import invariants as auditing
@@ -56,8 +57,14 @@ class Time(click.ParamType[datetime]):
 @click.command()
 @data_dir_option
 @click.option("--since", type=Time(), help="Only orders accepted from then on, such as 2026-11-22T08:00:00Z.")
+@click.option(
+    "--prometheus",
+    "textfile",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the result there, too, as node_exporter's textfile collector reads it.",
+)
 @json_option
-def audit(data_dir: Path, since: datetime | None, as_json: bool) -> None:
+def audit(data_dir: Path, since: datetime | None, textfile: Path | None, as_json: bool) -> None:
     """Prove the invariants in one read-only snapshot; status 1 when one is broken."""
     engine = db.connect(
         settings.database_url(data_dir), size=1, statement_seconds=AUDIT_STATEMENT_SECONDS, by_index=False
@@ -66,6 +73,8 @@ def audit(data_dir: Path, since: datetime | None, as_json: bool) -> None:
         findings = list(proven)
     engine.dispose()
     is_whole = all(finding.ok for finding in findings)
+    if textfile is not None:
+        _tell_prometheus(textfile, findings)
     if as_json:
         print_json({"ok": is_whole, "checks": [finding._asdict() for finding in findings]})
     else:
@@ -78,3 +87,16 @@ def _bar(proven: Iterator[Finding]) -> AbstractContextManager[Iterable[Finding]]
     """Beside many orders a proof takes its time; a program that reads our errors is spared the bar."""
     hidden = not sys.stderr.isatty()
     return click.progressbar(proven, len(auditing.PROOFS), "proving", file=sys.stderr, hidden=hidden)
+
+
+def _tell_prometheus(file: Path, findings: list[Finding]) -> None:
+    """Whole or not at all: it is read at any moment."""
+    registry = CollectorRegistry()
+    ok = Gauge("checkout_audit_ok", "1: the last audit found nothing.", registry=registry)
+    at = Gauge("checkout_audit_finished_seconds", "When the last audit was done.", registry=registry)
+    broken = Gauge("checkout_audit_broken", "1: that invariant is broken.", ("proof",), registry=registry)
+    ok.set(all(finding.ok for finding in findings))
+    at.set_to_current_time()
+    for finding in findings:
+        broken.labels(finding.name).set(not finding.ok)
+    write_to_textfile(str(file), registry)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import Any
 
 from amqp.exceptions import AMQPError
-from celery.beat import Scheduler
+from celery.beat import Scheduler, Service
+from celery.signals import beat_init
 from kombu.exceptions import KombuError
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +22,13 @@ log = get_logger(__name__)
 
 CONNECT_SECONDS = 3
 AGAIN_SECONDS = 1.0
+
+
+@beat_init.connect
+def _end_between_rounds(sender: Service, **_sent: object) -> None:
+    """Celery raises SystemExit wherever the signal finds it; a callback of the garbage collector swallows that."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sender.stop())
 
 
 class Timetable(Scheduler):

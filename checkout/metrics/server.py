@@ -17,7 +17,7 @@ PATH = "/metrics"
 LONGEST_SECONDS = 10.0
 MOST_AT_ONCE = 8
 LOOPBACK = "127.0.0.1"
-EVERYWHERE = "::"
+EVERYWHERE, EVERYWHERE_IN_IPV4 = "::", "0.0.0.0"  # noqa: S104 - only with a token, as the class says
 
 
 class MetricsServer:
@@ -26,7 +26,8 @@ class MetricsServer:
     def __init__(self, port: int, token: str, read: Callable[[], bytes]) -> None:
         """Raises OSError when the port cannot be had."""
         handler = type("Handler", (_Handler,), {"token": token, "read": staticmethod(read)})
-        self._server = _Server(EVERYWHERE if token and socket.has_dualstack_ipv6() else LOOPBACK, port, handler)
+        everywhere = EVERYWHERE if socket.has_dualstack_ipv6() else EVERYWHERE_IN_IPV4
+        self._server = _Server(everywhere if token else LOOPBACK, port, handler)
         self.port: int = self._server.server_port
 
     def start(self) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from celery import Celery
-from celery.beat import PersistentScheduler, Scheduler
+from celery.beat import PersistentScheduler, Scheduler, Service
 from celery.utils.imports import symbol_by_name
 from kombu.exceptions import OperationalError
 
@@ -115,3 +117,32 @@ def test_without_a_broker_the_loop_goes_round_and_sends_when_it_is_back(
     timetable.schedule["sweep"].last_run_at = entry.default_now() - timedelta(hours=1)
     timetable.tick()
     assert sent == [1]
+
+
+class Signalled(schedule.Timetable):
+    """Is sent a signal in each round, where nothing that is raised comes through."""
+
+    number = signal.SIGTERM
+    rounds = 0
+
+    def tick(self, *_args: Any, **_kwargs: Any) -> float:
+        self.rounds += 1
+        with contextlib.suppress(BaseException):
+            signal.raise_signal(self.number)
+        return 0.01
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_after_its_round_wherever_it_comes(
+    in_process: Callable[..., None], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Raised in a callback of the garbage collector, SystemExit would end nothing."""
+    del in_process
+    monkeypatch.setattr(Signalled, "number", number)
+    before = signal.getsignal(number)
+    service: Any = Service(app, scheduler_cls=Signalled)  # type: ignore[arg-type] # Ours has tasks of its own class.
+    try:
+        service.start()
+    finally:
+        signal.signal(number, before)
+    assert service.scheduler.rounds == 1
