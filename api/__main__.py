@@ -23,6 +23,8 @@ from checkout.resources import Resources
 from checkout.settings import Settings
 
 BACKLOG = 4096
+# What is under way when a process ends has so long; a call to Alipay is the longest.
+LONGEST_END_SECONDS = 30
 # Every frontend that waits is a request under way; at this many a process accepts nobody else.
 MOST_UNDER_WAY = 50_000
 
@@ -100,7 +102,7 @@ def _serve(address: str, port: int, workers: int) -> None:
         backpressure=MOST_UNDER_WAY,
         log_access=False,
         respawn_failed_workers=True,  # Otherwise one dead worker stops the server.
-        workers_kill_timeout=10,
+        workers_kill_timeout=LONGEST_END_SECONDS,
     ).serve()
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api import documents, problems
 from api.front import ROUTE, Front
+from api.leaving import Leaving
 from api.routes import ROUTES, Route
 from api.runtime import Runtime
 from checkout import logs, memory, settings
@@ -81,6 +82,9 @@ async def _on_redis_error(req: Request, resp: Response, _error: RedisError, para
 def app() -> Front:
     """What the server runs in each of its processes."""
     logs.configure()
-    made = Front(create_app(Runtime(settings.current())))
+    runtime = Runtime(settings.current())
+    application = create_app(runtime)
+    leaving: Any = Leaving(runtime)  # Falcon's types want every method of a middleware.
+    application.add_middleware(leaving)
     memory.settle()
-    return made
+    return Front(application)

@@ -18,6 +18,8 @@ async def live(_api: Runtime, _req: Request, resp: Response) -> None:
 
 async def ready(api: Runtime, _req: Request, resp: Response) -> None:
     """Orders can be stored, whatever else stands still: a 202 needs neither the broker nor a worker."""
+    if api.waiters.leaving:
+        raise Unavailable("this process ends; others are there")
     if why := await api.transact(schema.misfit):
         raise Unavailable(f"the database does not fit: {why}")
     silent = await api.transact(heartbeats.standing_still)

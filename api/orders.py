@@ -23,6 +23,7 @@ from checkout.orders.views import View
 
 STREAM_SECONDS = 600
 PING_SECONDS = 15
+RETRY_MS = 1000
 
 
 async def place(api: Runtime, req: Request, resp: Response) -> None:
@@ -109,6 +110,8 @@ async def show(api: Runtime, req: Request, resp: Response, order_id: str) -> Non
     if seconds:
         view = await _wait(api, number, owner, known, seconds)
         resp.set_header("Preference-Applied", f"wait={seconds}")
+        if api.waiters.leaving:
+            resp.set_header("Retry-After", "1")
     else:
         view = await read(api, number, owner)
     resp.set_header("ETag", _etag(view))
@@ -126,7 +129,7 @@ async def _wait(api: Runtime, order_id: int, owner: int | None, known: str, seco
             view = await read(api, order_id, owner)
             is_news = _etag(view) != known if known else view.status != "accepted"
             left = deadline - time.monotonic()
-            if is_news or left <= 0:
+            if is_news or left <= 0 or api.waiters.leaving:
                 return view
             await waiter.newer(view.version, left)
 
@@ -158,17 +161,20 @@ async def _stream_owner(api: Runtime, req: Request, order_id: int) -> int | None
 async def _stream(api: Runtime, order_id: int, known: int, url: str) -> AsyncIterator[SSEvent | None]:
     end = time.monotonic() + STREAM_SECONDS
     with api.waiters.of(order_id) as waiter:
-        while time.monotonic() < end:
+        while time.monotonic() < end and not api.waiters.leaving:
             view = await read(api, order_id, None)
             if view.version > known:
                 yield _event(view, url)
             known = max(known, view.version)
             while time.monotonic() < end and not await waiter.newer(view.version, PING_SECONDS):
+                if api.waiters.leaving:
+                    break
                 yield SSEvent(comment="still here")
+        yield SSEvent(comment="come back", retry=RETRY_MS)
 
 
 def _event(view: View, url: str) -> SSEvent:
-    return SSEvent(data=msgspec.json.encode(answers.order_body(view, url)), event_id=str(view.version), retry=1000)
+    return SSEvent(data=msgspec.json.encode(answers.order_body(view, url)), event_id=str(view.version), retry=RETRY_MS)
 
 
 async def page(api: Runtime, req: Request, resp: Response) -> None:

@@ -37,7 +37,12 @@ class Waiter:
     def hear(self, version: int) -> None:
         """The order has this version now."""
         self._heard = max(self._heard, version)
-        if self._bell is not None and self._heard > self._known and not self._bell.done():
+        if self._heard > self._known:
+            self.ring()
+
+    def ring(self) -> None:
+        """Whoever waits here looks up."""
+        if self._bell is not None and not self._bell.done():
             self._bell.set_result(None)
 
     async def newer(self, version: int, seconds: float) -> bool:
@@ -59,6 +64,7 @@ class Waiters:
         self._ran_short = ran_short
         self._waiting: dict[int, list[Waiter]] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self.leaving = False  # Nobody should wait here any more.
 
     def start(self) -> None:
         loops = {"wake-ups": self._listen, "waiters": self._reread}
@@ -83,6 +89,12 @@ class Waiters:
             self._waiting[order_id].remove(waiter)
             if not self._waiting[order_id]:
                 del self._waiting[order_id]
+
+    def leave(self) -> None:
+        """This process ends: all look up, and see that it does."""
+        self.leaving = True
+        for waiter in [waiter for waiting in self._waiting.values() for waiter in waiting]:
+            waiter.ring()
 
     def wake(self, order_id: int, version: int) -> None:
         """The order has this version now."""

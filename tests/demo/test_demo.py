@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -13,16 +15,43 @@ from ops.demo.shop import Shop
 from ops.demo.stories import Story, buys_what_is_in_the_cart, clicks_twice
 from ops.demo.timeline import Record
 from sandbox import process
+from tests.shared.processes import ROOT
 
 # Each process compiles our own modules where writing bytecode is forbidden.
 _BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
-@pytest.mark.timeout(400)
-def test_the_demo_holds_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    own = {name: value for name, value in settings.environment().items() if name != "COLUMNS"}
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the built wheel, as pipx or uv make one; its dependencies are those of this one."""
+    place = tmp_path_factory.mktemp("installed")
+    venv.create(place / "venv", symlinks=True)
+    python = place / "venv" / "bin" / "python"
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(place), str(ROOT))
+    [wheel] = place.glob("checkout-*.whl")
+    run(*pip, "--python", str(python), "install", "--no-deps", "--no-index", str(wheel))
+    where = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    # A path in such a file is searched, and its own files of this kind, such as ours for development, are not read.
+    Path(where, "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    assert run(str(python), "-c", "import checkout; print(checkout.__file__)").startswith(where)
+    return place / "venv"
+
+
+def run(*command: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "ops.main", "demo"],
+        command, capture_output=True, encoding="utf-8", timeout=120, check=False, cwd=Path(sys.prefix)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_holds_where_the_wheel_is_installed_and_leaves_nothing_behind(tmp_path: Path, installed: Path) -> None:
+    own = {name: value for name, value in settings.environment().items() if name not in ("COLUMNS", "PYTHONPATH")}
+    done = subprocess.run(
+        [str(installed / "bin" / "checkout"), "demo"],
+        cwd=tmp_path,
         env=own | _BYTECODE | {"TMPDIR": str(tmp_path)},
         capture_output=True,
         encoding="utf-8",
