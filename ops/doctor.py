@@ -15,6 +15,7 @@ from checkout import settings
 from checkout.errors import SettingsError
 from checkout.settings import Settings
 from ops.checkup import Diagnosis, alipay, stores
+from ops.checkup.beat import beat
 from ops.checkup.tokens import tokens
 from ops.checkup.workers import workers
 from ops.shell import data_dir_option, json_option, print_json, reason, visible
@@ -48,7 +49,7 @@ def _examine(data_dir: Path) -> Iterator[Diagnosis]:
     yield Diagnosis("configuration", "ok", "all settings are there and well-formed")
     end = time.monotonic() + LONGEST_SECONDS
     for checkup in [
-        Checkup(part, told) for part in (alipay.identity, tokens, stores.database, stores.carts, _over_the_broker)
+        Checkup(part, told) for part in (alipay.identity, tokens, stores.database, stores.carts, _over_the_broker, beat)
     ]:
         yield from checkup.until(end)
 

@@ -6,6 +6,7 @@ each queue a task that beat sends through it.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 from checkout.db import Connection, sql
@@ -62,6 +63,8 @@ _ALL = sql("""
     FROM heartbeats ORDER BY loop
 """)
 
+_LAST = sql("SELECT at FROM heartbeats WHERE loop = :loop")
+
 
 def beat(connection: Connection, loop: str) -> None:
     """The loop has completed a round."""
@@ -76,6 +79,11 @@ def fault(connection: Connection, loop: str, what: str, times: int = 1) -> None:
 def all_of(connection: Connection) -> list[Heartbeat]:
     """Of each loop that has ever run."""
     return [Heartbeat(*row) for row in connection.execute(_ALL)]
+
+
+def last(connection: Connection, loop: str) -> datetime | None:
+    """When the loop completed a round last; None when it never did."""
+    return connection.execute(_LAST, {"loop": loop}).scalar()
 
 
 def standing_still(connection: Connection) -> list[str]:
