@@ -31,6 +31,13 @@ clean:
 $(STAMP): requirements.lock pyproject.toml
 	@echo "Installing into .venv (once, a minute or two)"
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	@all=$$(grep -c '^[a-zA-Z].*==' requirements.lock); log=.venv/install.log; \
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock >$$log 2>&1 & \
+	pip=$$!; trap 'kill $$pip' INT TERM; \
+	while kill -0 $$pip 2>/dev/null; do \
+		test ! -t 1 || printf '\r%s of %s packages ' "$$(grep -cE '^(Collecting|Processing|Ignoring)' $$log)" "$$all"; sleep 1; \
+	done; \
+	test ! -t 1 || echo; \
+	wait $$pip || { tail -n 20 $$log; echo "pip failed; all that it said is in $$log"; exit 1; }
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet --editable .
 	@touch $(STAMP)

@@ -31,7 +31,7 @@ def events() -> None:
 @click.option("--queue", help="A durable subscriber of that name: while nobody tails it, its events wait.")
 @click.option("--bind", "patterns", multiple=True, default=("#",), show_default=True, help="Such as 'payment.#'.")
 def tail(data_dir: Path, queue: str | None, patterns: tuple[str, ...]) -> None:
-    """Print events as they come, until Ctrl-C; without --queue from now on only."""
+    """Print events as they come. Until Ctrl-C; without --queue from now on only."""
     with shop(data_dir) as resources, _while_read():
         _print(bus.subscribe(resources.settings.events_url, queue, patterns, stop=_leaving()))
 

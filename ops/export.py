@@ -34,10 +34,11 @@ MOST_DAYS = 3700
 )
 @data_dir_option
 def export(first: date, last: date, kind: str, output: Path | None, data_dir: Path) -> None:
-    """Export orders with their lines, payments and refunds, and the sums, which are those of Alipay's bills.
+    """Export orders, their money and its sums.
 
-    Lines belong to the day on which the order was placed, money to the day on whose bill it is. All of it is read in
-    one snapshot. Nobody's name or address is part of it.
+    Each with its lines, payments and refunds; the sums are those of Alipay's bills. Lines belong to the day on
+    which the order was placed, money to the day on whose bill it is. All of it is read in one snapshot. Nobody's
+    name or address is part of it.
     """
     if not 0 <= (last - first).days < MOST_DAYS:
         raise click.BadParameter("the last day comes before the first, or years behind it", param_hint="--to")

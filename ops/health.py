@@ -26,9 +26,10 @@ LONGEST_STATEMENT_SECONDS = 86_400
 @click.option("--finish", is_flag=True, help="No older process runs any more: allow what it would get wrong.")
 @data_dir_option
 def migrate(data_dir: Path, finish: bool) -> None:
-    """Bring an empty database to the schema, or an older one to this version's while it serves.
+    """Bring the database to this version's schema.
 
-    Interrupted, it goes on where it was. When all processes are of this version, --finish ends the upgrade.
+    An empty one gets it whole, an older one is brought there while it serves; interrupted, it goes on where it was.
+    When all processes are of this version, --finish ends the upgrade.
     """
     with database(data_dir, statement_seconds=LONGEST_STATEMENT_SECONDS) as engine:
         if finish:
@@ -65,7 +66,7 @@ class Time(click.ParamType[datetime]):
 )
 @json_option
 def audit(data_dir: Path, since: datetime | None, textfile: Path | None, as_json: bool) -> None:
-    """Prove the invariants in one read-only snapshot; status 1 when one is broken."""
+    """Prove the invariants. All in one read-only snapshot; status 1 when one is broken."""
     engine = db.connect(
         settings.database_url(data_dir), size=1, statement_seconds=AUDIT_STATEMENT_SECONDS, by_index=False
     )

@@ -100,7 +100,7 @@ def up(
 )
 @click.option("--keep", is_flag=True, help="Leave the stack running at the end, until Ctrl-C.")
 def demo(data_dir: Path | None, keep: bool) -> None:
-    """Start the whole stack, drive real orders through it, audit, stop."""
+    """Drive real orders through a whole stack. It is started for that, audited, and stopped."""
     from ops.demo import run_demo  # As above.
 
     sys.exit(run_demo(keep, data_dir))

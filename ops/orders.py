@@ -51,7 +51,7 @@ def orders() -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at the most.")
 @json_option
 def newest(data_dir: Path, status: str | None, limit: int, as_json: bool, **known: Any) -> None:
-    """List orders, newest first: everybody's, or by what is known of them."""
+    """List orders, newest first. Everybody's, or by what is known of them."""
     with shop(data_dir) as resources:
         with reading(resources.engine) as connection:
             views = _found(connection, Sought(status=status or "", **known), limit)
@@ -68,7 +68,7 @@ def newest(data_dir: Path, status: str | None, limit: int, as_json: bool, **know
 @data_dir_option
 @json_option
 def show(order_id: int, data_dir: Path, as_json: bool) -> None:
-    """Show one order: its lines, payments, refunds and parcels, and its history."""
+    """Show one order. With its lines, payments, refunds and parcels, and its history."""
     with shop(data_dir) as resources:
         _show(resources, order_id, as_json)
 
@@ -78,7 +78,7 @@ def show(order_id: int, data_dir: Path, as_json: bool) -> None:
 @data_dir_option
 @json_option
 def cancel(order_id: int, data_dir: Path, as_json: bool) -> None:
-    """Cancel an order that is not paid; its stock returns when no payment can succeed any more."""
+    """Cancel an order that is not paid. Its stock returns when no payment can succeed any more."""
     with shop(data_dir) as resources:
         with transaction(resources.engine) as connection:
             asked, versions = closing.cancel(connection, order_id, None)

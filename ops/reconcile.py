@@ -37,10 +37,10 @@ class Day(click.ParamType[date]):
 @click.option("--fetch-again", is_flag=True, help="Download the bill although it is kept already.")
 @json_option
 def reconcile(day: date, data_dir: Path, fetch_again: bool, as_json: bool) -> None:
-    """Compare a day, such as 2026-11-22 in Beijing, with Alipay's bill; status 1 when they differ.
+    """Compare a day with Alipay's bill.
 
-    Money that Alipay confirms and we did not hear of is taken in. What happened near midnight is held until the bill
-    of the other day is there.
+    A day is written like 2026-11-22, in Beijing; status 1 when the books differ. Money that Alipay confirms and we
+    did not hear of is taken in. What happened near midnight is held until the bill of the other day is there.
     """
     with shop(data_dir) as resources:
         report = comparison.run(resources, day, fetch_again=fetch_again)

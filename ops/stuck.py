@@ -48,7 +48,7 @@ def _print(found: list[Matter], counted: dict[str, int]) -> None:
 @click.option("--note", required=True, help="How it was settled.")
 @data_dir_option
 def resolve(kind: str, subject: str, note: str, data_dir: Path) -> None:
-    """Close a matter that a person has settled; it comes back only when it begins anew."""
+    """Close a matter that a person has settled. It comes back only when it begins anew."""
     if not note.strip():
         raise click.BadParameter("say how it was settled", param_hint="--note")
     with database(data_dir) as engine, transaction(engine) as connection:

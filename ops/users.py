@@ -22,10 +22,11 @@ def users() -> None:
 @data_dir_option
 @json_option
 def erase(user_id: int, data_dir: Path, as_json: bool) -> None:
-    """Have nobody know any more for whom the orders of the user ID were, or will be.
+    """Erase a user from his orders.
 
-    The wish is kept, and applied to each of his orders at its end. Books, notifies and bills keep numbers, times and
-    amounts. Orders that have ended are erased at once, the stored bills within a minute.
+    Nobody knows any more for whom the orders of the user ID were, or will be. The wish is kept, and applied to each of
+    his orders at its end. Books, notifies and bills keep numbers, times and amounts. Orders that have ended are
+    erased at once, the stored bills within a minute.
     """
     with shop(data_dir) as resources:
         with transaction(resources.engine) as connection:

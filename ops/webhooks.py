@@ -38,7 +38,7 @@ def webhooks() -> None:
 def add(
     url: str, topics: tuple[str, ...], after: int | None, allow_private: bool, data_dir: Path, as_json: bool
 ) -> None:
-    """Have the endpoint at URL hear of events from now on; prints the secret that signs them, once."""
+    """Send events to a URL from now on. Prints the secret that signs them, once."""
     endpoints.require_allowed(url, allow_private)
     with database(data_dir) as engine, transaction(engine) as connection:
         made = endpoints.add(connection, url, list(dict.fromkeys(topics)), private=allow_private, after=after)
@@ -74,7 +74,7 @@ def list_all(data_dir: Path, as_json: bool) -> None:
 @data_dir_option
 @json_option
 def show(webhook_id: int, data_dir: Path, as_json: bool) -> None:
-    """Show the subjects that wait behind a refused event, and what was answered lately."""
+    """Show what waits, and what was answered. Subjects wait behind an event that was refused."""
     with database(data_dir) as engine, reading(engine) as connection:
         one = endpoints.find(connection, webhook_id)
         aside, newest = waiting.oldest(connection, webhook_id, SHOWN), history.newest(connection, webhook_id, SHOWN)
@@ -95,7 +95,7 @@ def show(webhook_id: int, data_dir: Path, as_json: bool) -> None:
 @click.argument("webhook_id", metavar="ID", type=WEBHOOK_ID)
 @data_dir_option
 def test(webhook_id: int, data_dir: Path) -> None:
-    """Send a message that is no event, and print the answer; status 1 when it is not taken."""
+    """Send a message that is no event. Prints the answer; status 1 when it is not taken."""
     with database(data_dir) as engine:
         answer = history.test(engine, webhook_id)
     click.echo(visible(answer.text))
@@ -107,7 +107,7 @@ def test(webhook_id: int, data_dir: Path) -> None:
 @click.option("--after", type=EVENT_ID, help="Send again what the log has after that event.")
 @data_dir_option
 def replay(webhook_id: int, after: int | None, data_dir: Path) -> None:
-    """Try at once what waits; with --after, send again what was sent before."""
+    """Try at once what waits. With --after, send again what was sent before."""
     with database(data_dir) as engine, transaction(engine) as connection:
         endpoints.replay(connection, webhook_id, after)
     click.echo(f"webhook {webhook_id} is tried again")

@@ -57,7 +57,7 @@ async def _run(stack: Stack) -> None:
         supervisor.hurry()
 
     loop.add_reader(sys.stdin, command_is_gone)
-    await supervisor.run(lambda: _announce(stack))
+    await supervisor.run(lambda: _announce(stack), lambda text: sys.stderr.writelines([f"checkout up: {text}\n"]))
 
 
 def _announce(stack: Stack) -> None:

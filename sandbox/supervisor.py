@@ -8,6 +8,7 @@ from sandbox.log import Log
 from sandbox.service import Life, Service, StartError, every, first
 
 _START_SECONDS = 120.0
+_TELL_SECONDS = 2.0
 
 Watch = Callable[[Mapping[str, Life]], Coroutine[None, None, None]]
 
@@ -31,12 +32,16 @@ class Supervisor:
         self._hurry.set()
         self._stop.set()
 
-    async def run(self, announce: Callable[[], None]) -> None:
-        """Start all, call `announce` when all are ready, and stay until stopped. Raises StartError."""
+    async def run(self, announce: Callable[[], None], say: Callable[[str], None] = lambda _: None) -> None:
+        """Start all, call `announce` when all are ready, and stay until stopped. Raises StartError.
+
+        Meanwhile `say` hears now and then what is waited for.
+        """
         process.adopt_orphans()
         running = [asyncio.create_task(life.live(self._needed(life))) for life in self._lives.values()]
         try:
-            await first(self._all_ready(), self._stop.wait(), _failure(running), seconds=_START_SECONDS)
+            begun = (self._all_ready(), self._stop.wait(), _failure(running), self._tell(say))
+            await first(*begun, seconds=_START_SECONDS)
             self._check(running)
             if not self._stop.is_set():
                 announce()
@@ -53,6 +58,11 @@ class Supervisor:
 
     async def _all_ready(self) -> None:
         await every(life.ready for life in self._lives.values())
+
+    async def _tell(self, say: Callable[[str], None]) -> None:
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            say(f"waiting for {', '.join(name for name, life in self._lives.items() if not life.ready.is_set())}")
 
     def _check(self, running: Iterable[asyncio.Task[None]]) -> None:
         for task in running:
