@@ -157,11 +157,12 @@ class Stack:
     def _flower(self) -> Service:
         port = self.options.flower_port
         address = (f"--address={ports.LOOPBACK}", f"--port={port}")
-        bounds = ("--max_tasks=1000", "--persistent=False", "--purge_offline_workers=60")
+        bounds = ("--max_tasks=1000", "--purge_offline_workers=60")
+        kept = ("--persistent=True", f"--db={self.options.data_dir}/flower", "--state_save_interval=60000")
         columns = "--tasks_columns=name,args,state,received,runtime,routing_key,worker"
         return self._python(
             "flower",
-            *("tasks.flower", *address, *bounds, columns),
+            *("tasks.flower", *address, *bounds, *kept, columns),
             after=("valkey",),
             ready=partial(_says_ok, port, "/healthcheck"),
         )

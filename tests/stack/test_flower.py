@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from celery import Celery
 
 from tasks.flower import is_the_operator
 from tests.shared import ports
@@ -48,3 +49,33 @@ def test_without_a_password_it_does_not_start(environment: dict[str, str], tmp_p
     with process("tasks.flower", environment=environment, log=log) as started:
         assert started.wait(60) == 1
     assert "CHECKOUT_FLOWER_BASIC_AUTH is missing" in log.read_text(encoding="utf-8")
+
+
+def tell(environment: dict[str, str], uuid: str) -> None:
+    """What a worker tells of a task that it ran."""
+    with Celery(broker=environment["CHECKOUT_BROKER_URL"]).events.default_dispatcher(hostname="orders@here") as events:
+        events.send("task-received", uuid=uuid, name="place_orders", args="([41],)", kwargs="{}")
+        events.send("task-started", uuid=uuid)
+        events.send("task-succeeded", uuid=uuid, result="placed 41, out_of_stock 3", runtime=0.02)
+
+
+def test_what_was_done_is_still_there_after_a_restart(environment: dict[str, str], tmp_path: Path) -> None:
+    port, own = ports.free(), environment | {"CHECKOUT_FLOWER_BASIC_AUTH": "operator:secret"}
+    url = f"http://127.0.0.1:{port}/flower/api/tasks"
+    options = (f"--port={port}", "--url_prefix=flower", "--persistent=True", f"--db={tmp_path / 'kept'}")
+
+    def shown() -> str:
+        try:
+            answer = HTTP.request("GET", url, headers={"Authorization": basic("operator:secret")})
+        except urllib3.exceptions.HTTPError:
+            return ""
+        return answer.data.decode() if answer.status == 200 else ""
+
+    def is_told() -> bool:
+        tell(own, "of-a-batch")
+        return "placed 41, out_of_stock 3" in shown()
+
+    with process("tasks.flower", *options, environment=own, log=tmp_path / "log"):
+        eventually(is_told, "Flower shows what became of a batch")
+    with process("tasks.flower", *options, environment=own, log=tmp_path / "log"):
+        eventually(lambda: "placed 41, out_of_stock 3" in shown(), "Flower still shows it")
