@@ -67,6 +67,8 @@ class Time(click.ParamType[datetime]):
 @json_option
 def audit(data_dir: Path, since: datetime | None, textfile: Path | None, as_json: bool) -> None:
     """Prove the invariants. All in one read-only snapshot; status 1 when one is broken."""
+    if textfile is not None and not textfile.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {textfile.parent}", param_hint="--prometheus")
     engine = db.connect(
         settings.database_url(data_dir), size=1, statement_seconds=AUDIT_STATEMENT_SECONDS, by_index=False
     )
