@@ -175,7 +175,9 @@ def test_valkey_keeps_what_it_is_told_and_lets_in_by_the_password_alone(tmp_path
     auth.write_text("requirepass secret\n", encoding="utf-8")
     text = (DEPLOY / "valkey/valkey.conf").read_text(encoding="utf-8")
     own = tmp_path / "valkey.conf"
-    own.write_text(text.replace("/run/secrets/valkey_auth", str(auth)).replace("/data", str(tmp_path)), "utf-8")
+    own.write_text(
+        text.replace("/run/secrets/valkey_auth", str(auth)).replace("/data", str(tmp_path)), encoding="utf-8"
+    )
     with subprocess.Popen([binary, own, "--port", str(port), "--bind", "127.0.0.1"], cwd=tmp_path) as server:
         try:
             eventually(lambda: answers(port), "Valkey answers")

@@ -21,12 +21,10 @@ from redis import Redis
 
 import ops.doctor
 from api.metrics import exposition
-from checkout.audit import heartbeats
 from checkout.db import Engine, transaction
 from checkout.resources import Resources
 from checkout.settings import Settings, parse
 from ops.checkup import Diagnosis, alipay, stores
-from ops.checkup.beat import beat
 from ops.checkup.tokens import tokens
 from ops.checkup.workers import workers
 from ops.doctor import Checkup
@@ -110,26 +108,6 @@ def test_without_workers_the_queues_are_named(checkout: Command) -> None:
     del checkout  # This process has the shop's environment.
     [served] = workers()
     assert (served.state, "-Q orders,refunds,alipay,webhooks,default" in served.detail) == ("fail", True)
-
-
-def test_beat_is_seen_by_its_next_round_and_missed_without(engine: Engine, settings: Settings) -> None:
-    def stamp() -> None:
-        with transaction(engine) as connection:
-            heartbeats.beat(connection, "beat")
-
-    stamp()
-    assert states(beat(settings)) == {"beat": "fail"}
-    end = threading.Event()
-
-    def go_on() -> None:
-        while not end.wait(0.05):
-            stamp()
-
-    beating = threading.Thread(target=go_on)
-    beating.start()
-    assert states(beat(settings)) == {"beat": "ok"}
-    end.set()
-    beating.join()
 
 
 def test_a_database_that_is_away_or_empty(environment: dict[str, str], server: Server) -> None:
