@@ -156,7 +156,7 @@ def test_the_settings_of_each_pod_hold(manifests: list[Manifest], environment: d
         for key, value in told.items():
             if value.startswith(MOUNTED):
                 content = environment.get(key.removesuffix("_FILE"), "user:password")
-                content = Path(environment[key]).read_text("utf-8") if key in environment else content
+                content = Path(environment[key]).read_text(encoding="utf-8") if key in environment else content
                 (tmp_path / value.removeprefix(MOUNTED)).write_text(content, encoding="utf-8")
         parsed = settings.parse({key: value.replace(MOUNTED, f"{tmp_path}/") for key, value in told.items()})
         assert (parsed.jwt_secret, parsed.metrics_port) == (environment["CHECKOUT_JWT_SECRET"], 9400), name
