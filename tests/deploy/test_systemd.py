@@ -89,7 +89,9 @@ def test_the_settings_of_each_service_hold(service: str, environment: dict[str, 
         key = f"CHECKOUT_{name.upper()}"
         content = environment.get(key) or environment.get(f"{key}_FILE") or {"metrics_token": "t"}.get(name, "u:p")
         is_file = f"{key}_FILE" in environment
-        (tmp_path / name).write_text(Path(content).read_text("utf-8") if is_file else content, encoding="utf-8")
+        (tmp_path / name).write_text(
+            Path(content).read_text(encoding="utf-8") if is_file else content, encoding="utf-8"
+        )
     example = (units.SOURCE / "environment.example").read_text(encoding="utf-8")
     told = dict(re.findall(r"^(CHECKOUT_\w+)=(.*)$", example, re.MULTILINE)) | units.variables(service)
     assert not SECRETS & told.keys()
