@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -103,7 +105,13 @@ def carry_out(root: Path) -> None:
         if word == "RUN":
             command = ["sh", "-ec", in_directory(root, rest)]
             done = subprocess.run(
-                command, cwd=source, capture_output=True, encoding="utf-8", timeout=BUILD_SECONDS, check=False
+                command,
+                cwd=source,
+                env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},  # Its `python`.
+                capture_output=True,
+                encoding="utf-8",
+                timeout=BUILD_SECONDS,
+                check=False,
             )
             assert done.returncode == 0, done.stdout + done.stderr
 

