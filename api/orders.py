@@ -161,16 +161,19 @@ async def _stream_owner(api: Runtime, req: Request, order_id: int) -> int | None
 async def _stream(api: Runtime, order_id: int, known: int, url: str) -> AsyncIterator[SSEvent | None]:
     end = time.monotonic() + STREAM_SECONDS
     with api.waiters.of(order_id) as waiter:
-        while time.monotonic() < end and not api.waiters.leaving:
+        while not _is_over(api, end):
             view = await read(api, order_id, None)
             if view.version > known:
                 yield _event(view, url)
             known = max(known, view.version)
-            while time.monotonic() < end and not await waiter.newer(view.version, PING_SECONDS):
-                if api.waiters.leaving:
-                    break
-                yield SSEvent(comment="still here")
+            while not _is_over(api, end) and not await waiter.newer(view.version, PING_SECONDS):
+                if not api.waiters.leaving:
+                    yield SSEvent(comment="still here")
         yield SSEvent(comment="come back", retry=RETRY_MS)
+
+
+def _is_over(api: Runtime, end: float) -> bool:
+    return api.waiters.leaving or time.monotonic() >= end
 
 
 def _event(view: View, url: str) -> SSEvent:

@@ -65,8 +65,8 @@ class Environment:
 
         Prometheus finds them, and the API's, in `metrics.json` (file_sd_config).
         """
-        if self["METRICS_PORT"] == "0":
-            return {}
+        if not self["METRICS_PORT"].isdecimal() or self["METRICS_PORT"] == "0":
+            return {}  # What is no port is named by who reads the settings.
         ours = {service: ports.free(*self._asked) for service in services}
         everybody = {"api": int(self["METRICS_PORT"])} | ours
         told = [

@@ -157,7 +157,7 @@ class Stack:
     def _flower(self) -> Service:
         port = self.options.flower_port
         address = (f"--address={ports.LOOPBACK}", f"--port={port}")
-        bounds = ("--max_tasks=1000", "--purge_offline_workers=60")
+        bounds = ("--max_tasks=1000", "--purge_offline_workers=86400")
         kept = ("--persistent=True", f"--db={self.options.data_dir}/flower", "--state_save_interval=60000")
         columns = "--tasks_columns=name,args,state,received,runtime,routing_key,worker"
         return self._python(

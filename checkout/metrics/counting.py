@@ -8,19 +8,32 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
+from structlog import get_logger
 
 from checkout import settings
+
+log = get_logger(__name__)
 
 registry = CollectorRegistry()
 _making = threading.Lock()
 
 M = TypeVar("M", Counter, Histogram)
+
+
+@contextmanager
+def _harmless() -> Iterator[None]:
+    """What is counted is business that goes on when its number cannot be kept, as when somebody has emptied /tmp."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        log.warning("not_counted", error=type(error).__name__)
 
 
 class _Lazy(Generic[M]):
@@ -47,7 +60,8 @@ class Tally(_Lazy[Counter]):
         super().__init__(labels, lambda: Counter(name, meaning, labels, registry=registry))
 
     def add(self, *labels: str, count: float = 1) -> None:
-        self.of(*labels).inc(count)
+        with _harmless():
+            self.of(*labels).inc(count)
 
 
 class Spread(_Lazy[Histogram]):
@@ -57,7 +71,13 @@ class Spread(_Lazy[Histogram]):
         super().__init__(labels, lambda: Histogram(name, meaning, labels, buckets=tuple(bounds), registry=registry))
 
     def add(self, value: float, *labels: str) -> None:
-        self.of(*labels).observe(value)
+        self.add_all([value], *labels)
+
+    def add_all(self, some: Iterable[float], *labels: str) -> None:
+        with _harmless():
+            spread = self.of(*labels)
+            for value in some:
+                spread.observe(value)
 
 
 class SharedCounts:

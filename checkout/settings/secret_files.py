@@ -20,8 +20,10 @@ LARGEST_BYTES = 65_536
 
 
 def overlay(values: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """`values` where `own` says nothing, neither itself nor by a file."""
-    return {name: value for name, value in values.items() if not own.get(name + SUFFIX)} | dict(own)
+    """`values` where `own` says nothing; a secret is one thing, told itself or by a file."""
+    own_secrets = {name for name in SECRETS if own.get(name) or own.get(name + SUFFIX)}
+    told = own_secrets | {name + SUFFIX for name in own_secrets}
+    return {name: value for name, value in values.items() if name not in told} | dict(own)
 
 
 def secret(values: Mapping[str, str], name: str) -> str:

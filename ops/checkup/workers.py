@@ -27,7 +27,7 @@ def workers() -> Iterator[Diagnosis]:
     try:
         queues = _queues(app.control.inspect(timeout=ANSWER_SECONDS, limit=len(QUEUES)))
         if not set(QUEUES) <= _served_by(queues):  # Some had more workers than one, or did not answer.
-            queues = _queues(app.control.inspect(timeout=ANSWER_SECONDS))
+            queues |= _queues(app.control.inspect(timeout=ANSWER_SECONDS))
     except (KombuError, AMQPError, RedisError, OSError) as error:
         yield Diagnosis("workers", "fail", f"nobody can be asked ({type(error).__name__}): see the broker")
         return

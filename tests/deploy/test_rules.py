@@ -58,6 +58,20 @@ HEALTHY = {
 CASES = (
     Case("while all is well nothing fires", {}, None),
     Case("placing stands", {"checkout_orders_accepted_seconds": "0+15x40"}, "OrdersWait"),
+    Case(
+        "an API errs that never did",
+        {'checkout_http_requests_total{route="/v1/orders",status="500"}': "_x36 7x4"},
+        "ApiErrs",
+    ),
+    Case(
+        "a loop meets its first fault", {'checkout_unforeseen_total{loop="waiting"}': "_x36 1x4"}, "SomethingUnforeseen"
+    ),
+    Case(
+        "a task fails from the beginning",
+        {'checkout_tasks_run_total{task="sweep",result="failed"}': "_x36 50x4"},
+        "TasksFail",
+    ),
+    Case("paid money is not what we expect", {'checkout_stuck{kind="trade_differs"}': "1x40"}, "MoneyNeedsAPerson"),
     Case("the API errs", {'checkout_http_requests_total{route="/v1/orders",status="500"}': "0+1x40"}, "ApiErrs"),
     Case(
         "orders are turned away",

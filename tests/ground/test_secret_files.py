@@ -76,3 +76,17 @@ def test_the_stack_starts_no_server_of_its_own_for_an_address_in_a_file(tmp_path
     assert not made.is_ours("BROKER_URL")
     assert made["BROKER_URL"] == "amqp://guest:guest@127.0.0.1//"
     assert "CHECKOUT_BROKER_URL" not in made.variables
+
+
+def test_a_secret_in_the_environment_wins_over_a_running_stacks_file(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = filed(environment, "CHECKOUT_JWT_SECRET", "s" * 40, tmp_path)
+    (tmp_path / "environment.json").write_text(json.dumps(stored), encoding="utf-8")
+    monkeypatch.setenv("CHECKOUT_JWT_SECRET", "z" * 40)
+    assert settings.load(tmp_path).jwt_secret == "z" * 40
+
+
+def test_a_port_that_is_none_is_left_to_who_reads_the_settings(tmp_path: Path) -> None:
+    options = Options(str(tmp_path), "127.0.0.1", 1, 2, 3, "30m", 1, verbose=False)
+    assert Environment(options, {"CHECKOUT_METRICS_PORT": "abc"}).metrics_ports("orders") == {}

@@ -139,10 +139,11 @@ def test_a_signal_ends_it_after_its_round_wherever_it_comes(
     """Raised in a callback of the garbage collector, SystemExit would end nothing."""
     del in_process
     monkeypatch.setattr(Signalled, "number", number)
-    before = signal.getsignal(number)
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
     service: Any = Service(app, scheduler_cls=Signalled)  # type: ignore[arg-type] # Ours has tasks of its own class.
     try:
         service.start()
     finally:
-        signal.signal(number, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
     assert service.scheduler.rounds == 1
