@@ -20,6 +20,7 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy -p docs.drills
 
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
