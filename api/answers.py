@@ -125,6 +125,7 @@ class CloudEvent(msgspec.Struct):
     datacontenttype: str
     sequence: int
     data: dict[str, Any]
+    traceparent: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class EventPage(msgspec.Struct):

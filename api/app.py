@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from api.routes import ROUTES, Route
 from api.runtime import Runtime
 from checkout import logs, memory, settings
 from checkout.errors import CheckoutError, Unavailable
+from checkout.traces import spans
 
 # All that is served: the table's documents tell of it, so it cannot know them.
 TABLE = (*ROUTES, *documents.routes(ROUTES))
@@ -34,6 +36,7 @@ class _Lifespan:
 
     async def process_shutdown(self, _scope: dict[str, Any], _event: dict[str, Any]) -> None:
         await self._runtime.stop()
+        await asyncio.to_thread(spans.stop)
 
 
 def create_app(runtime: Runtime) -> falcon.asgi.App[Any, Any]:
@@ -82,6 +85,7 @@ async def _on_redis_error(req: Request, resp: Response, _error: RedisError, para
 def app() -> Front:
     """What the server runs in each of its processes."""
     logs.configure()
+    spans.start(settings.current(), "api")
     runtime = Runtime(settings.current())
     application = create_app(runtime)
     leaving: Any = Leaving(runtime)  # Falcon's types want every method of a middleware.

@@ -136,7 +136,7 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     """No members."""
 
 
-def order_request(body: OrderRequest, user_id: int, key: str) -> Request:
+def order_request(body: OrderRequest, user_id: int, key: str, traceparent: str = "") -> Request:
     """The request, normalised. Raises Invalid."""
     expected = None if isinstance(body.expected_total, UnsetType) else money.fen(body.expected_total)
     address = body.address
@@ -151,6 +151,7 @@ def order_request(body: OrderRequest, user_id: int, key: str) -> Request:
         reference=body.reference,
         metadata=tuple(sorted(body.metadata.items())),
         expected_total_fen=expected,
+        traceparent=traceparent,
     )
 
 

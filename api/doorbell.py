@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from amqp.exceptions import AMQPError
@@ -39,6 +40,7 @@ class Doorbell:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._waiting: dict[str, list[Any]] = defaultdict(list)
+        self._traces: dict[str, list[str]] = defaultdict(list)
         self._changed = threading.Condition()
         self._stopped = False
         self._rung_at: dict[str, float] = {}
@@ -46,11 +48,13 @@ class Doorbell:
         self._thread = threading.Thread(target=self._live, name="doorbell", daemon=True)
         self._thread.start()
 
-    def ring(self, task: str, ids: list[Any]) -> None:
-        """Has the task look, soon. The ids are committed already."""
+    def ring(self, task: str, ids: list[Any], traceparents: Sequence[str] = ()) -> None:
+        """Has the task look, soon. The ids are committed already; the task's span will link to their traces."""
         with self._changed:
             kept = self._waiting[task]
             kept.extend(ids[: MOST_IDS - len(kept)])
+            if traceparents:
+                self._traces[task].extend(traceparents[: MOST_IDS - len(self._traces[task])])
             self._changed.notify()
 
     def close(self) -> None:
@@ -75,11 +79,11 @@ class Doorbell:
             self._changed.wait_for(lambda: self._stopped or self._waiting, timeout=LONGEST_PAUSE_SECONDS)
             self._changed.wait_for(lambda: self._stopped or self._due(), timeout=self._pause())
             due = list(self._waiting) if self._stopped else self._due()
-            rung = {task: self._waiting.pop(task) for task in due}
-        for task, ids in rung.items():
+            rung = [(task, self._waiting.pop(task), self._traces.pop(task, [])) for task in due]
+        for task, ids, traceparents in rung:
             self._rung_at[task] = time.monotonic()
             if waking.may_ring(self._redis, task):
-                self._publish(task, ids)
+                self._publish(task, ids, traceparents)
         return not self._stopped
 
     def _due(self) -> list[str]:
@@ -90,8 +94,9 @@ class Doorbell:
         ready = (self._rung_at.get(task, 0.0) + GAP_SECONDS for task in self._waiting)
         return max(0.0, min(ready, default=0.0) - time.monotonic())
 
-    def _publish(self, task: str, ids: list[Any]) -> None:
+    def _publish(self, task: str, ids: list[Any], traceparents: list[str]) -> None:
+        headers = {"traceparents": traceparents} if traceparents else None
         try:
-            app.send_task(task, args=[ids], retry=False, ignore_result=True, expires=EXPIRES_SECONDS)
+            app.send_task(task, args=[ids], headers=headers, retry=False, ignore_result=True, expires=EXPIRES_SECONDS)
         except (KombuError, OSError, RedisError, AMQPError) as error:
             log.warning("doorbell_lost", task=task, error=type(error).__name__)

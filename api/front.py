@@ -9,6 +9,7 @@ from typing import Any
 
 from api import counters
 from api.problems import BadRequest, TooSlow
+from api.traces import Visit
 from checkout.errors import CheckoutError
 
 Scope = dict[str, Any]
@@ -91,11 +92,13 @@ class _Body:
 
 
 def _guarded(scope: Scope, send: Send) -> Send:
-    began = perf_counter()
+    began, visit = perf_counter(), Visit(scope)
 
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
-            counters.answered(scope.get(ROUTE, "none"), message["status"], perf_counter() - began)
+            route = scope.get(ROUTE, "none")
+            counters.answered(route, message["status"], perf_counter() - began)
+            visit.answered(route, message["status"])
             headers = [*message["headers"], *_ALWAYS]
             if not any(name == b"cache-control" for name, _ in headers):
                 headers.append(_NOT_KEPT)

@@ -14,6 +14,7 @@ from api.auth import Caller
 from api.limits import check_rate
 from api.problems import Forbidden, Unauthorized
 from api.runtime import Runtime
+from api.traces import TRACE
 from checkout import clock
 from checkout.errors import EmptyCart, Invalid, KeyReused, NotFound
 from checkout.orders import acceptance, cart, closing, shipping, views
@@ -31,7 +32,7 @@ async def place(api: Runtime, req: Request, resp: Response) -> None:
     caller = await api.tokens.caller(req)
     key = reading.idempotency_key(req)
     body = await reading.json_body(req, bodies.OrderRequest)
-    request = bodies.order_request(body, caller.user_id, key)
+    request = bodies.order_request(body, caller.user_id, key, req.scope.get(TRACE, ""))
     answer: Accepted | Refusal | None = None
     refusal = _refusal(api, request)
     # A repeated request needs no cart, counts for no rate, and came when its way to pay and its region were served.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -152,7 +153,7 @@ class Runtime:
         if self._calls >= MOST_CALLS:
             raise Unavailable("Alipay answers slowly, and many wait; ask again")
         self._calls += 1
-        call = self._alipay_threads.submit(step)
+        call = self._alipay_threads.submit(copy_context().run, step)  # Within the same trace.
         call.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._called))
         try:
             return await asyncio.wait_for(asyncio.wrap_future(call), CALL_SECONDS)
@@ -181,7 +182,7 @@ class Runtime:
             accepted = acceptance.accept(connection, requests)
         waiting = [answer.order_id for answer in accepted if not answer.replayed]
         if waiting:
-            self.doorbell.ring("place_orders", waiting)
+            self.doorbell.ring("place_orders", waiting, [one.traceparent for one in requests if one.traceparent])
         return accepted
 
     def _look_at(self, requests: Sequence[Request]) -> list[Accepted | Refusal | None]:

@@ -79,14 +79,15 @@ def distances(stack: Stack, relay: Relay, seconds: list[float], plan_seconds: fl
             relay.away(distance)
             for mix in (HOT, MANY):
                 say(f"{distance * 1000:g} ms away: {mix.title}")
-                _load(stack, mix, plan_seconds, place)
+                load(stack, mix, plan_seconds, place)
             say(f"{distance * 1000:g} ms away: lone orders")
             place.lone_ms.append(percentile(lone.measure(stack, 60).seconds, 50) * 1000)
     relay.away(0.0)
     return found
 
 
-def _load(stack: Stack, mix: Mix, seconds: float, place: Place) -> None:
+def load(stack: Stack, mix: Mix, seconds: float, place: Place) -> None:
+    """One closed loop, noted as that place's."""
     run = mixes.closed(stack, mix, CONNECTIONS, seconds)
     place.rates.setdefault(mix.name, []).append(run.per_second)
     place.cpu_us = run.cpu_us
@@ -106,7 +107,7 @@ def pooled(plan_seconds: float, say: Say, audit: Callable[[Stack], None]) -> dic
                 mixes.closed(stack, HOT, 64, 2)
                 for mix in (HOT, MANY):
                     say(f"{name}: {mix.title}")
-                    _load(stack, mix, plan_seconds, found[name])
+                    load(stack, mix, plan_seconds, found[name])
                 audit(stack)
     return found
 

@@ -117,9 +117,9 @@ def distant(found: dict[str, Any]) -> str:
     return markdown(head, [[name, *_beside(place, places["0 ms"])] for name, place in places.items()])
 
 
-def lent(found: dict[str, Any]) -> str:
+def lent(found: dict[str, Any], what: str = "pooled") -> str:
     head = ["", "one hot SKU, /s", "ratio", "10,000 SKUs × 2, /s", "ratio", "CPU per order, µs"]
-    places = {name: Place(**place) for name, place in found["pooled"].items()}
+    places = {name: Place(**place) for name, place in found[what].items()}
     first = next(iter(places.values()))
     return markdown(
         head,
@@ -149,6 +149,7 @@ _TABLES = {
     "rabbitmq": ("rabbitmq", endured),
     "away": ("away", distant),
     "pooled": ("pooled", lent),
+    "traced": ("traced", lambda found: lent(found, "traced")),
 }
 
 

@@ -7,12 +7,14 @@ import sys
 
 import structlog
 
+from checkout.traces import context
+
 
 def configure(level: int = logging.INFO) -> None:
     """Sets structlog up for this process; a library's own records stay with the logging module."""
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            context.told,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

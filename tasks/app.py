@@ -8,7 +8,14 @@ from typing import Any
 
 from celery import Celery, Task
 from celery.exceptions import Reject
-from celery.signals import beat_init, before_task_publish, celeryd_init, worker_init
+from celery.signals import (
+    beat_init,
+    before_task_publish,
+    celeryd_init,
+    worker_init,
+    worker_process_shutdown,
+    worker_shutdown,
+)
 from structlog import get_logger
 
 from checkout import logs, memory, settings, startup
@@ -16,6 +23,7 @@ from checkout.errors import SettingsError
 from checkout.events import patient
 from checkout.metrics import measures
 from checkout.resources import Resources
+from checkout.traces import spans
 
 log = get_logger(__name__)
 
@@ -39,7 +47,9 @@ class Versioned(Task):  # type: ignore[type-arg] # Celery has no types of its ow
     def _counted(self, *args: Any, **kwargs: Any) -> Any:
         began, result = time.monotonic(), "failed"
         try:
-            answer = self.run(*args, **kwargs)
+            _recording()
+            with spans.span(self.name, "CONSUMER", links=self.request.get("traceparents") or ()):
+                answer = self.run(*args, **kwargs)
             result = "done"
             return answer
         finally:
@@ -80,6 +90,18 @@ def _cancel_what_can_be_cancelled(conf: Any = None, options: Any = None, **_sent
 def _settle(**_sent: object) -> None:
     """Before the pool is made: its children inherit it."""
     memory.settle()
+
+
+@cache
+def _recording() -> None:
+    """By the first task of a process, so after the fork."""
+    spans.start(settings.current(), "workers")
+
+
+@worker_process_shutdown.connect
+@worker_shutdown.connect
+def _send_spans(**_sent: object) -> None:
+    spans.stop()
 
 
 @cache

@@ -9,6 +9,7 @@ from checkout.db import transaction
 from checkout.events import waking
 from checkout.orders import closing, shipping, sweep
 from checkout.payments import notifies, queries, refund_calls
+from checkout.traces import kept
 from tasks.app import app, resources
 from tasks.pay import apply_notifies, query_payments, send_refunds
 from tasks.place import clear_carts, place_order_alone, place_orders
@@ -21,6 +22,7 @@ QUERIES_AT_ONCE = 80
 QUERIES_A_TASK = 10
 SWEEP_SECONDS = 2
 SCAN_SECONDS = 1
+MOST_FORGETTINGS = 100
 
 
 @app.task(name="expire_orders", send_events=False)
@@ -86,6 +88,10 @@ def _ring(task: Any, argument: Any, seconds: float) -> None:
 
 @app.task(name="turn_partitions", send_events=False)
 def turn_partitions() -> None:
-    """Makes tomorrow's partitions and drops old ones."""
+    """Makes tomorrow's partitions and drops old ones, and the traces that were told in them."""
     with transaction(resources().engine) as connection:
         schema.turn_partitions(connection)
+    for _ in range(MOST_FORGETTINGS):
+        with transaction(resources().engine) as connection:
+            if kept.forget(connection) < kept.FORGOTTEN_AT_ONCE:
+                return

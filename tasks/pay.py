@@ -11,7 +11,7 @@ from checkout.events import waking
 from checkout.metrics import measures
 from checkout.payments import notifies, queries, refund_calls
 from checkout.payments.queries import Due
-from tasks import turn
+from tasks import traces, turn
 from tasks.app import app, resources
 from tasks.rounds import guarded
 from tasks.summary import summary, told
@@ -31,7 +31,7 @@ def apply_notifies(notify_ids: list[int]) -> str:  # noqa: ARG001 - the ids say 
 
 
 def _apply(became: Counter[str]) -> int:
-    count = 0
+    count, began = 0, time.time_ns()
     for applied in notifies.run(resources().engine, resources().rules):
         count += len(applied.outcomes)
         outcomes = Counter(applied.outcomes)
@@ -39,6 +39,8 @@ def _apply(became: Counter[str]) -> int:
         for outcome, times in outcomes.items():
             measures.notifies_applied.add(outcome, count=times)
         waking.wake(resources().redis, applied.wakes)
+        traces.tell("apply notify", [order_id for order_id, _ in applied.wakes], began)
+        began = time.time_ns()
     return count
 
 
@@ -58,7 +60,8 @@ def query_payments(payment_ids: list[str]) -> None:  # noqa: ARG001 - the ids sa
 
 def _ask(attempt: Due) -> None:
     own = resources()
-    waking.wake(own.redis, queries.ask(own.engine, own.alipay, attempt, own.rules, own.settings.time_scale))
+    with traces.following("ask Alipay", attempt.order_id):
+        waking.wake(own.redis, queries.ask(own.engine, own.alipay, attempt, own.rules, own.settings.time_scale))
 
 
 @app.task(name="send_refunds", send_events=False)
@@ -77,4 +80,5 @@ def send_refunds(refund_ids: list[int]) -> None:  # noqa: ARG001 - the ids say w
 
 def _send(due: refund_calls.Due) -> None:
     own = resources()
-    waking.wake(own.redis, refund_calls.send(own.engine, own.alipay, due, own.settings.time_scale))
+    with traces.following("send refund", due.order_id):
+        waking.wake(own.redis, refund_calls.send(own.engine, own.alipay, due, own.settings.time_scale))

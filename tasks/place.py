@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 
@@ -13,7 +14,7 @@ from checkout.events import waking
 from checkout.metrics import measures
 from checkout.orders import cart, turns
 from checkout.orders.placement import Placed
-from tasks import turn
+from tasks import traces, turn
 from tasks.app import app, resources
 from tasks.rounds import beat
 from tasks.summary import summary, told
@@ -41,7 +42,7 @@ def place_order_alone(order_id: int) -> str:
 
 def _follow(batches: Iterable[Placed], became: Counter[str]) -> int:
     """After each commit, while the next batch has not begun; how many orders there were."""
-    count = 0
+    count, began = 0, time.time_ns()
     for batch in batches:
         count += batch.count
         became += batch.outcomes
@@ -51,6 +52,8 @@ def _follow(batches: Iterable[Placed], became: Counter[str]) -> int:
         if batch.carts:
             clear_carts(batch.carts, older_than_seconds=60)
         beat("queue orders")  # Behind a backlog beat's own task would not come through in time.
+        traces.tell("place order", [order_id for order_id, _ in batch.wakes], began)
+        began = time.time_ns()
     return count
 
 

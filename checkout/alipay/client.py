@@ -21,6 +21,7 @@ from checkout.metrics import measures
 from checkout.orders.ledger import Payment
 from checkout.settings import Settings
 from checkout.settings.addresses import is_loopback, is_sandbox
+from checkout.traces import context, spans
 
 log = get_logger(__name__)
 
@@ -161,7 +162,8 @@ class Alipay:
             return Unknown("not asked: Alipay does not answer, or too many ask", was_sent=False)
         began = time.monotonic()
         try:
-            fields = self._wire.call(method, bill)
+            with spans.span(method, "CLIENT", context.current.get()):
+                fields = self._wire.call(method, bill)
         except Unsigned as error:
             result: Result = Unknown(str(error), error.named)
             self._gate.answered(method, "unsigned", time.monotonic() - began, failed=False)

@@ -42,10 +42,11 @@ class Logged(NamedTuple):
     subject: str
     sequence: int
     data: dict[str, Any]
+    traceparent: str | None = None
 
     def cloud_event(self) -> dict[str, Any]:
-        """CloudEvents 1.0, structured mode; `sequence` as the Sequence extension has it."""
-        return {
+        """CloudEvents 1.0, structured mode; `sequence` and `traceparent` as its extensions of these names have them."""
+        told: dict[str, Any] = {
             "specversion": "1.0",
             "id": str(self.id),
             "source": "/checkout",
@@ -56,6 +57,7 @@ class Logged(NamedTuple):
             "sequence": self.sequence,
             "data": self.data,
         }
+        return told | {"traceparent": self.traceparent} if self.traceparent else told
 
 
 # An INSERT alone would draw the event's id before it gets its transaction id; the condition is always true.
@@ -86,11 +88,11 @@ def append(connection: Connection, events: Sequence[Event]) -> None:
 
 
 _AFTER = sql("""
-    SELECT id, at, topic, subject, sequence, data FROM events
+    SELECT id, at, topic, subject, sequence, data, traceparent FROM told_events
     WHERE id > :after AND id <= :until ORDER BY id LIMIT :limit
 """)
 _PUBLISHED_AFTER = sql("""
-    SELECT id, at, topic, subject, sequence, data FROM events
+    SELECT id, at, topic, subject, sequence, data, traceparent FROM told_events
     WHERE id > :after AND id <= (SELECT published FROM relay) ORDER BY id LIMIT :limit
 """)
 

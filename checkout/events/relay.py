@@ -16,6 +16,7 @@ from checkout.events.bus import Partly
 from checkout.events.fence import Fence
 from checkout.events.log import Logged
 from checkout.metrics import measures
+from checkout.traces import spans
 
 LEASE_SECONDS = 20
 MOST_EVENTS = 500
@@ -79,6 +80,7 @@ class Relay:
                 return 0
             batch = log.between(connection, self._published, final, MOST_EVENTS)
         if batch:
+            began = time.time_ns()
             try:
                 self._publish(batch)
             except Partly as partly:
@@ -87,6 +89,8 @@ class Relay:
                 raise
         self._advance(batch[-1].id if len(batch) == MOST_EVENTS else final)
         measures.events_sent.add(count=len(batch))
+        for event in batch:
+            spans.mark(f"send {event.topic}", "PRODUCER", event.traceparent or "", began, event_id=str(event.id))
         return len(batch)
 
     def _lease(self) -> bool:

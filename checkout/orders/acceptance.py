@@ -16,6 +16,7 @@ from checkout.db import Connection, array, command, sql
 from checkout.orders import allocation
 from checkout.orders.allocation import Refusal
 from checkout.stock import units
+from checkout.traces import kept
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -40,6 +41,7 @@ class Request(msgspec.Struct, frozen=True):
     expected_total_fen: int | None
     reference: str = ""
     metadata: tuple[tuple[str, str], ...] = ()  # sorted by name
+    traceparent: str = ""  # No part of what is asked for: it says who tells the story.
 
     @property
     def digest(self) -> str:
@@ -152,6 +154,7 @@ def accept(connection: Connection, requests: Sequence[Request]) -> list[Accepted
     for place, digest in enumerate(digests):
         first.setdefault(digest, place)
     stored = _insert(connection, [(digests[i], fingerprints[i], requests[i]) for i in first.values()])
+    _keep_traces(connection, [(stored[digests[i]], requests[i].traceparent) for i in first.values()])
     answers = []
     for place, (digest, fingerprint) in enumerate(zip(digests, fingerprints, strict=True)):
         before, order_id, accepted_at = stored[digest]
@@ -160,6 +163,11 @@ def accept(connection: Connection, requests: Sequence[Request]) -> list[Accepted
         else:
             answers.append(_replay(fingerprint, (before or fingerprints[first[digest]], order_id)))
     return answers
+
+
+def _keep_traces(connection: Connection, asked: Sequence[tuple[Stored, str]]) -> None:
+    new = ((stored.order_id, traceparent) for stored, traceparent in asked if stored.fingerprint is None)
+    kept.keep(connection, {order_id: traceparent for order_id, traceparent in new if traceparent})
 
 
 def _lock_keys(connection: Connection, digests: Sequence[str]) -> None:

@@ -36,6 +36,8 @@ class Settings:
     flower_basic_auth: str
     metrics_port: int  # 0: nobody asks
     metrics_token: str
+    otlp_url: str  # empty: nobody collects spans
+    trace_share: float  # of the requests that come without a trace
     public_url: str
     shop_url: str
     alipay_app_id: str
@@ -124,6 +126,10 @@ def parse(values: Mapping[str, str]) -> Settings:
         flower_basic_auth=r.read("FLOWER_BASIC_AUTH", parsers.credentials, "set USER:PASSWORD, one of each", ""),
         metrics_port=r.read("METRICS_PORT", parsers.port, "set a port that nothing else listens on", "0"),
         metrics_token=r.read("METRICS_TOKEN", str, "set a token, or leave it out", ""),
+        otlp_url=r.read(
+            "OTLP_URL", addresses.optional_http, "set where OTLP goes by HTTP, like http://127.0.0.1:4318/v1/traces", ""
+        ),
+        trace_share=r.read("TRACE_SHARE", parsers.share, "set a share from 0 to 1", "0.01"),
         public_url=public_url,
         shop_url=r.read(
             "SHOP_URL", addresses.http, "set the shop's http(s):// address", public_url or "http://nowhere"

@@ -68,6 +68,11 @@ def http(text: str) -> str:
     return text.rstrip("/")
 
 
+def optional_http(text: str) -> str:
+    """The same, or nothing. Raises Misfit."""
+    return http(text) if text else ""
+
+
 def gateway(text: str) -> str:
     """Alipay's gateway: https outside this machine, since amounts and buyers pass. Raises Misfit."""
     url = http(text)

@@ -98,6 +98,12 @@ def days_or_never(text: str) -> int:
     return int(text) * 86400 if re.fullmatch(r"[0-9]{1,5}", text) else clock.duration_seconds(text)
 
 
+def share(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or float(text) > 1:
+        raise ValueError("no share")
+    return float(text)
+
+
 def scale(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not 1 <= float(text) <= 100_000:
         raise ValueError("no scale")

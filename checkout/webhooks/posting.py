@@ -116,15 +116,15 @@ class Postman:
         self._own = threading.local()
         self._all: list[http.client.HTTPConnection] = []
 
-    def post(self, message_id: str, body: bytes) -> Answer:
+    def post(self, message_id: str, body: bytes, traceparent: str = "") -> Answer:
         """Sends one message; twice when a kept connection had ended meanwhile, and nobody knows whether it arrived."""
         try:
             if getattr(self._own, "connection", None) is not None:
                 with suppress(_Ended):
-                    return self._exchange(message_id, body)
+                    return self._exchange(message_id, body, traceparent)
             if (away := self._connect()) is not None:
                 return _nobody(away, is_sent=False)
-            return self._exchange(message_id, body)
+            return self._exchange(message_id, body, traceparent)
         except (OSError, http.client.HTTPException, ValueError, _Ended) as error:
             self._drop()
             return _nobody(error.__cause__ if isinstance(error, _Ended) else error)
@@ -190,11 +190,14 @@ class Postman:
             raise
         return made
 
-    def _exchange(self, message_id: str, body: bytes) -> Answer:
+    def _exchange(self, message_id: str, body: bytes, traceparent: str) -> Answer:
         connection = self._own.connection
+        headers = self.headers(message_id, body, datetime.now(UTC))
+        if traceparent:
+            headers["traceparent"] = traceparent
         with _Deadline(connection.sock) as deadline:
             try:
-                connection.request("POST", self._path, body, self.headers(message_id, body, datetime.now(UTC)))
+                connection.request("POST", self._path, body, headers)
                 response = connection.getresponse()
             except (ConnectionError, http.client.BadStatusLine) as error:
                 if deadline.is_over:

@@ -12,6 +12,7 @@ import msgspec
 
 from checkout.events.log import Logged
 from checkout.metrics import measures
+from checkout.traces import context, spans
 from checkout.webhooks.posting import LONGEST_ANSWER, Answer, NotAllowed, Postman
 from checkout.webhooks.subjects import Subject
 
@@ -83,10 +84,17 @@ def _post(postman: Postman, course: _Course, post: Post) -> None:
     for event in post.events:
         if course.is_over:
             return
-        answer = postman.post(str(event.id), msgspec.json.encode(event.cloud_event()))
+        answer = _sent(postman, event)
         course.note(answer)
         measures.webhooks_posted.add(answer.kind)
         if not answer.is_taken:
             post.failed = event, answer
             return
         post.taken.append((event, answer))
+
+
+def _sent(postman: Postman, event: Logged) -> Answer:
+    traceparent = event.traceparent or ""
+    with spans.span(f"webhook {event.topic}", "CLIENT", traceparent, event_id=str(event.id)):
+        here = context.current.get() or traceparent
+        return postman.post(str(event.id), msgspec.json.encode(event.cloud_event()), here)

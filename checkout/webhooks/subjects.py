@@ -56,7 +56,7 @@ _AMONG = sql("""
 _COUNT = sql("SELECT count(*) FROM webhook_subjects WHERE endpoint_id = :id")
 # Its transactions may have begun in another order than they ended, hence the hour.
 _EVENTS = sql("""
-    SELECT id, at, topic, subject, sequence, data FROM events
+    SELECT id, at, topic, subject, sequence, data, traceparent FROM told_events
     WHERE subject = :subject AND (topic LIKE 'stock.%') = :of_stock AND id >= :first AND id <= :last
         AND at >= CAST(:since AS timestamptz) - interval '1 hour'
     ORDER BY id LIMIT :limit

@@ -34,6 +34,7 @@ _keys = itertools.count(1)
 
 # Children before the rows that they refer to.
 _TABLES = (
+    "traces",
     *("alipay_answers", "webhook_subjects", "webhook_deliveries", "webhook_endpoints"),
     *("erasures", "erasures_due", "bill_erasures"),
     *("refund_lines", "shipments", "completions", "purchases"),

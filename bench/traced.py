@@ -1,0 +1,62 @@
+"""What tracing costs: spans sent to a collector that throws them away, beside none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from bench import mixes
+from bench.away import Place, Say, load
+from bench.mixes import HOT, MANY
+from bench.stack import Stack, started
+
+ROUNDS = 3
+
+
+def measured(seconds: float, say: Say, audit: Callable[[Stack], None]) -> dict[str, Place]:
+    """A stack without and one with a collector, in turn."""
+    found = {"no collector": Place(), "spans of one in a hundred": Place()}
+    with _collector() as url:
+        told: dict[str, dict[str, Any]] = dict(zip(found, ({}, {"CHECKOUT_OTLP_URL": url}), strict=True))
+        for name in [*found] * ROUNDS:
+            with started(mixes.catalogue(), 100_000, **told[name]) as stack:
+                mixes.closed(stack, HOT, 64, 2)
+                for mix in (HOT, MANY):
+                    say(f"{name}: {mix.title}")
+                    load(stack, mix, seconds, found[name])
+                audit(stack)
+    return found
+
+
+@contextmanager
+def _collector() -> Iterator[str]:
+    """In a process of its own."""
+    running = subprocess.Popen([sys.executable, "-m", "bench.traced"], stdout=subprocess.PIPE, encoding="utf-8")
+    try:
+        assert running.stdout is not None
+        yield f"http://127.0.0.1:{running.stdout.readline().strip()}/v1/traces"
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+class _Collector(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_arguments: Any) -> None: ...
+
+
+if __name__ == "__main__":
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Collector)
+    print(server.server_address[1], flush=True)
+    server.serve_forever()
