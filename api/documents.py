@@ -38,6 +38,7 @@ _IDS = {
     "refund_id": "refund",
     "sku_id": "SKU",
     "n": "parcel",
+    "file": "file of the console",
     "webhook_id": "webhook",
     "kind": "kind of matter",
     "subject": "subject of the matter, percent-encoded",

@@ -120,6 +120,12 @@ async def stuck(api: Runtime, req: Request, resp: Response) -> None:
     reading.answer(resp, operator_answers.stuck_page(found, counts, following))
 
 
+async def figures(api: Runtime, req: Request, resp: Response) -> None:
+    """What waits, for how long, and how much needs a person, at this moment."""
+    await api.tokens.operator(req)
+    reading.answer(resp, await api.figures.now())
+
+
 async def resolve(api: Runtime, req: Request, resp: Response, kind: str, subject: str) -> None:
     """A person has settled it; it comes back only when it begins anew."""
     await api.tokens.operator(req)

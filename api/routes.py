@@ -13,12 +13,14 @@ from api import (
     bodies,
     cart,
     events,
+    figures,
     health,
     money_answers,
     operator_answers,
     operator_bodies,
     operators,
     orders,
+    pages,
     payments,
     quotes,
     refunds,
@@ -54,6 +56,7 @@ class Route(NamedTuple):
 
 _KEYED = ("Idempotency-Key",)
 _NEVER: dict[int, Any] = {200: None}
+_PAGE: dict[int, Any] = {200: None, 304: None}
 
 ROUTES = (
     Route("POST", "/v1/orders", orders.place, {202: answers.OrderBody}, body=bodies.OrderRequest, headers=_KEYED,
@@ -103,6 +106,7 @@ ROUTES = (
           query=("kind", "page")),
     Route("POST", "/v1/stuck/{kind}/{subject}/resolve", operators.resolve, {204: None}, auth="operator",
           body=operator_bodies.ResolveRequest, problems=(404,)),
+    Route("GET", "/v1/figures", operators.figures, {200: figures.FiguresBody}, auth="operator"),
     Route("GET", "/v1/webhooks", webhooks.page, {200: operator_answers.WebhookList}, auth="operator"),
     Route("POST", "/v1/webhooks", webhooks.add, {201: operator_answers.WebhookSecret}, auth="operator",
           body=operator_bodies.WebhookRequest),
@@ -118,6 +122,8 @@ ROUTES = (
     Route("GET", "/v1/events", events.page, {200: answers.EventPage}, auth="operator", query=("after", "limit")),
     Route("POST", "/v1/alipay/notify", alipay.hear, _NEVER, auth="", problems=(413,)),
     Route("GET", "/v1/alipay/return", alipay.come_back, {302: None}, auth=""),
+    Route("GET", "/console", pages.console, _PAGE, auth="", headers=("If-None-Match",)),
+    Route("GET", "/console/{file}", pages.file, _PAGE, auth="", headers=("If-None-Match",), problems=(404,)),
     Route("GET", "/health/live", health.live, _NEVER, auth=""),
     Route("GET", "/health/ready", health.ready, _NEVER, auth="", problems=(503,)),
 )  # fmt: skip # One operation a line or two reads better than one argument a line.

@@ -16,6 +16,7 @@ from api import keys
 from api.auth import Tokens
 from api.batching import Batcher
 from api.doorbell import LONGEST_PAUSE_SECONDS, Doorbell
+from api.figures import Figures
 from api.loops import for_ever
 from api.shelf import Shelf
 from api.streams import Streams
@@ -89,6 +90,7 @@ class Runtime:
             "looks", self._look_at, MOST_AT_THE_DOOR, LOOK_SECONDS
         )
         self.shelf = Shelf()
+        self.figures = Figures(self.resources)
         self.waiters = Waiters(settings.redis_url, self._versions, self.shelf.ran_short)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
         self._alipay_threads = ThreadPoolExecutor(ALIPAY_THREADS, thread_name_prefix="alipay")

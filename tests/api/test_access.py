@@ -47,6 +47,7 @@ MATRIX: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", f"{ORDER}/retry"): (401, 403, 403, 409),
     ("GET", "/v1/stuck"): (401, 403, 403, 200),
     ("POST", "/v1/stuck/{kind}/{subject}/resolve"): (401, 403, 403, 404),
+    ("GET", "/v1/figures"): (401, 403, 403, 200),
     ("GET", "/v1/webhooks"): (401, 403, 403, 200),
     ("POST", "/v1/webhooks"): (401, 403, 403, 201),
     ("GET", WEBHOOK): (401, 403, 403, 404),
@@ -57,6 +58,8 @@ MATRIX: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/v1/events"): (401, 403, 403, 200),
     ("POST", "/v1/alipay/notify"): (200, 200, 200, 200),
     ("GET", "/v1/alipay/return"): (302, 302, 302, 302),
+    ("GET", "/console"): (200, 200, 200, 200),
+    ("GET", "/console/{file}"): (200, 200, 200, 200),
     ("GET", "/health/live"): (200, 200, 200, 200),
     ("GET", "/health/ready"): (200, 200, 200, 200),
     ("GET", "/openapi.json"): (200, 200, 200, 200),
@@ -102,7 +105,7 @@ def address(engine: Engine, route: tuple[str, str]) -> str:
     """The route's path about something that the owner has."""
     order_id = STATES.get(route, placed)(engine) if "order_id" in route[1] or "refund_id" in route[1] else 0
     refund_id = a_refund(engine, order_id) if "refund_id" in route[1] else 0
-    about = {"order_id": order_id, "refund_id": refund_id, "sku_id": "1", "n": 1, "webhook_id": 1}
+    about = {"order_id": order_id, "refund_id": refund_id, "sku_id": "1", "n": 1, "webhook_id": 1, "file": "main.js"}
     return route[1].format(**about, kind="refund_failed", subject="1")
 
 

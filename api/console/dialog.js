@@ -1,0 +1,54 @@
+// A question before something is done: in a modal dialog, answered once, with the fault beside it when there is one.
+
+import { button, h, once } from "./dom.js";
+import { explained } from "./faults.js";
+import { t } from "./language.js";
+
+let count = 0;
+
+/** A field with its label, and its hint. `name` is the path by which the service names it. */
+export function field(label, input, hint) {
+  count += 1;
+  input.id = `field-${count}`;
+  if (hint) input.setAttribute("aria-describedby", `hint-${count}`);
+  return h("div", { className: input.type === "checkbox" || input.type === "radio" ? "check" : "field" },
+    h("label", { htmlFor: input.id }, label), input, hint ? h("small", { id: `hint-${count}` }, hint) : null);
+}
+
+/** Asks, and runs `step` when it is answered; the dialog closes when the step holds. Fields are read by the step. */
+export function ask({ title, body = [], submit, tone = "primary", step, onFault = () => {} }) {
+  count += 1;
+  const opener = document.activeElement?.id;
+  const wrong = h("div", { role: "alert" });
+  const form = h("form", { noValidate: true },
+    h("h2", { id: `title-${count}` }, title), body, wrong,
+    h("div", { className: "actions" }, h("button", { className: tone }, submit), button(t("返回", "Back"), () => dialog.close())));
+  const dialog = h("dialog", { "aria-labelledby": `title-${count}` }, form);
+  form.onsubmit = once(async () => {
+    wrong.replaceChildren();
+    try {
+      await step(dialog);
+      dialog.close();
+    } catch (fault) {
+      mark(form, fault);
+      wrong.replaceChildren(explained(fault));
+      onFault(fault, form);
+    }
+  });
+  dialog.onclose = () => {
+    dialog.remove();
+    document.getElementById(opener)?.focus();
+  };
+  document.body.append(dialog);
+  dialog.showModal();
+  form.querySelector("input:not([type=radio]), textarea")?.focus();
+  return dialog;
+}
+
+/** Shows at which field the fault is, and goes there. */
+function mark(form, fault) {
+  const paths = (fault.problem?.errors ?? []).map((error) => error.path);
+  const inputs = [...form.querySelectorAll("[name]")];
+  for (const input of inputs) input.setAttribute("aria-invalid", String(paths.includes(input.name)));
+  inputs.find((input) => paths.includes(input.name))?.focus();
+}

@@ -1,0 +1,57 @@
+// The shop in figures, as it is now: money and faults first.
+
+import { call } from "./api.js";
+import { h, redraw } from "./dom.js";
+import { clock, duration } from "./format.js";
+import { t } from "./language.js";
+import { isAboutMoney } from "./words.js";
+
+const EVERY_MILLISECONDS = 5000;
+const LATE_SECONDS = 10;
+
+const sum = (counts) => Object.values(counts).reduce((total, count) => total + count, 0);
+
+/** Draws them into `place`, again and again while the page is looked at; `onRead` hears of each. */
+export async function followFigures(place, signal, onRead) {
+  let first = null;
+  const read = async () => {
+    const now = await call("GET", "/v1/figures", { signal });
+    first ??= now;
+    redraw(place, tiles(now, first));
+    onRead(now);
+  };
+  const again = async () => {
+    try {
+      if (!document.hidden) await read();
+      place.classList.remove("stale");
+    } catch {
+      if (signal.aborted) return;
+      place.classList.add("stale");
+    }
+    setTimeout(() => { if (!signal.aborted) again(); }, EVERY_MILLISECONDS);
+  };
+  await again();
+}
+
+function tiles(now, first) {
+  const money = sum(Object.fromEntries(Object.entries(now.stuck).filter(([kind]) => isAboutMoney(kind))));
+  const others = sum(now.stuck) - money;
+  const failing = now.alipay_failing_calls === null || first.alipay_failing_calls === null ? null : now.alipay_failing_calls - first.alipay_failing_calls;
+  const { waiting = 0, alone = 0, parked = 0 } = now.accepted;
+  const unknown = now.refunds_waiting.unknown ?? 0;
+  return [
+    tile(t("待处理 · 涉钱", "Stuck: money"), money, t("需要人工", "needs a person"), money > 0 && "bad"),
+    tile(t("待处理 · 其他", "Stuck: other"), others, t("需要人工", "needs a person"), others > 0 && "warn"),
+    tile(t("支付宝失败调用", "Alipay calls failing"), failing ?? "–", t(`自 ${clock(first.read_at)} 起，累计 ${now.alipay_failing_calls ?? "–"}`, `since ${clock(first.read_at)}; ${now.alipay_failing_calls ?? "–"} ever`), failing > 0 && "bad"),
+    tile(t("退款途中", "Refunds under way"), sum(now.refunds_waiting), t(`其中结果未知 ${unknown}`, `${unknown} of unknown fate`), unknown > 0 && "bad"),
+    tile(t("积压订单", "Backlog"), waiting + alone, t(`已接收未处理，搁置 ${parked}`, `accepted, not placed; ${parked} parked`), now.accepted_seconds > LATE_SECONDS && "warn"),
+    tile(t("最久等待", "Oldest waits"), duration(now.accepted_seconds), t("已接收的订单", "of the accepted"), now.accepted_seconds > LATE_SECONDS && "warn"),
+    tile(t("待付款", "Unpaid"), now.payments_open, t("仍可能付款", "may still bring money")),
+    tile(t("通知待处理", "Notifies waiting"), now.notifies_waiting, duration(now.notifies_waiting_seconds), now.notifies_waiting_seconds > LATE_SECONDS && "warn"),
+    tile(t("事件延迟", "Relay lag"), duration(now.relay_behind_seconds), t(`${now.relay_behind_events} 个事件`, `${now.relay_behind_events} event${now.relay_behind_events === 1 ? "" : "s"}`), now.relay_behind_seconds > LATE_SECONDS && "warn"),
+  ];
+}
+
+function tile(name, value, meaning, tone) {
+  return h("div", { className: `tile ${tone || ""}` }, h("dt", {}, name), h("dd", {}, h("b", {}, String(value)), h("small", {}, meaning)));
+}

@@ -1,0 +1,63 @@
+// One order's story: what was asked, what Alipay said, who was told.
+
+import { h } from "./dom.js";
+import { clock, day, moment, yuan } from "./format.js";
+import { t, word } from "./language.js";
+import { DETAIL, EVENT, KIND, VALUE } from "./words.js";
+
+const AMOUNTS = ["total_amount", "amount", "ours", "theirs", "refund_fee", "freight", "discount", "goods_amount", "refunded_amount"];
+const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/;
+
+/** The whole timeline, a list for each Beijing day. */
+export function timelineView(timeline) {
+  if (!timeline.entries.length) return [h("p", { className: "quiet" }, t("还没有记录。", "Nothing yet."))];
+  const days = grouped(timeline.entries);
+  return [
+    ...[...days].map(([date, entries]) => [h("h3", {}, date), h("ol", { className: "timeline" }, entries.map(entryView))]),
+    timeline.truncated ? h("p", { className: "quiet" }, t("只显示最早的一千条。", "Only the first thousand are shown.")) : null,
+  ].flat();
+}
+
+function grouped(entries) {
+  const days = new Map();
+  for (const entry of entries) days.set(day(entry.at), [...(days.get(day(entry.at)) ?? []), entry]);
+  return days;
+}
+
+function tone(entry) {
+  if (entry.kind === "alarm" || entry.kind === "bill" || /failed|rejected/.test(entry.what) || entry.detail.taken === false) return "bad";
+  if (/paid|succeeded|SUCCESS|FINISHED/.test(entry.what)) return entry.kind === "webhook" ? "" : "good";
+  return "";
+}
+
+function title(entry) {
+  if (entry.kind === "webhook") return t(`Webhook：${word(EVENT, entry.what)}`, `Webhook: ${word(EVENT, entry.what)}`);
+  if (entry.kind === "resolution") return t(`人工处理：${word(KIND, entry.what)}`, `Settled by a person: ${word(KIND, entry.what)}`);
+  return word(entry.what in KIND ? KIND : EVENT, entry.what ?? "");
+}
+
+function entryView(entry) {
+  return h("li", { className: tone(entry) },
+    h("time", { dateTime: entry.at, title: moment(entry.at) }, clock(entry.at)),
+    h("div", {}, h("p", {}, h("strong", {}, title(entry))), details(entry.detail)));
+}
+
+function details(detail) {
+  const known = Object.entries(detail).filter(([, value]) => value !== null && value !== "");
+  return known.length ? h("dl", { className: "details" }, known.map(([name, value]) =>
+    h("div", {}, h("dt", {}, word(DETAIL, name)), h("dd", {}, shown(name, value))))) : null;
+}
+
+function shown(name, value) {
+  if (AMOUNTS.includes(name)) return yuan(value);
+  if (Array.isArray(value)) return value.map(piece).join(t("，", ", "));
+  if (typeof value === "object") return JSON.stringify(value);
+  if (ISO.test(value)) return moment(value);
+  return word(VALUE, value);
+}
+
+/** A line of an order, or whatever else stands in a list. */
+function piece(one) {
+  if (one === null || typeof one !== "object") return String(one);
+  return one.sku_id ? `SKU ${one.sku_id} × ${one.quantity ?? one.wanted ?? ""}` : JSON.stringify(one);
+}
