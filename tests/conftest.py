@@ -120,10 +120,11 @@ def alipay_sides(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 @pytest.fixture
 def environment(database_url: str, broker: Valkey, alipay_sides: Keys) -> dict[str, str]:
     """What the processes of one shop are told."""
-    return _environment(database_url, broker, alipay_sides)
+    return environment_of(database_url, broker, alipay_sides)
 
 
-def _environment(database_url: str, broker: Valkey, alipay_sides: Keys) -> dict[str, str]:
+def environment_of(database_url: str, broker: Valkey, alipay_sides: Keys) -> dict[str, str]:
+    """What the processes of the shop with that database are told."""
     return {
         "CHECKOUT_DATABASE_URL": database_url,
         "CHECKOUT_BROKER_URL": broker.url(0),
@@ -204,7 +205,7 @@ def shared_settings(server: Server, template: str, valkey_server: Valkey, alipay
     url = postgres.create_database(server.url(), "shared", template=template)
     # Its carts lie where no other test puts any.
     carts = {"CHECKOUT_REDIS_URL": valkey_server.url(2)}
-    return parse(_environment(url, valkey_server, alipay_sides) | carts)
+    return parse(environment_of(url, valkey_server, alipay_sides) | carts)
 
 
 @pytest.fixture(scope="session")

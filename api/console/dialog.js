@@ -1,8 +1,9 @@
 // A question before something is done: in a modal dialog, answered once, with the fault beside it when there is one.
 
-import { button, h, once } from "./dom.js";
+import { button, h } from "./dom.js";
 import { explained } from "./faults.js";
 import { t } from "./language.js";
+import { once } from "./once.js";
 
 let count = 0;
 
@@ -15,10 +16,11 @@ export function field(label, input, hint) {
     h("label", { htmlFor: input.id }, label), input, hint ? h("small", { id: `hint-${count}` }, hint) : null);
 }
 
-/** Asks, and runs `step` when it is answered; the dialog closes when the step holds. Fields are read by the step. */
+/** Asks, and runs `step` when it is answered. Once it holds the dialog closes, and the focus goes to the element whose id the
+ * step gives, or back to where it came from. */
 export function ask({ title, body = [], submit, tone = "primary", step, onFault = () => {} }) {
   count += 1;
-  const opener = document.activeElement?.id;
+  let back = document.activeElement?.id;
   const wrong = h("div", { role: "alert" });
   const form = h("form", { noValidate: true },
     h("h2", { id: `title-${count}` }, title), body, wrong,
@@ -27,9 +29,10 @@ export function ask({ title, body = [], submit, tone = "primary", step, onFault 
   form.onsubmit = once(async () => {
     wrong.replaceChildren();
     try {
-      await step(dialog);
+      back = (await step()) ?? back;
       dialog.close();
     } catch (fault) {
+      if (!dialog.open) throw fault;
       mark(form, fault);
       wrong.replaceChildren(explained(fault));
       onFault(fault, form);
@@ -37,7 +40,7 @@ export function ask({ title, body = [], submit, tone = "primary", step, onFault 
   });
   dialog.onclose = () => {
     dialog.remove();
-    document.getElementById(opener)?.focus();
+    (document.getElementById(back) ?? document.querySelector("main h1"))?.focus();
   };
   document.body.append(dialog);
   dialog.showModal();

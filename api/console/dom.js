@@ -46,21 +46,3 @@ export function say(text, tone = "") {
   clearTimeout(hiding);
   hiding = setTimeout(() => { notice.textContent = ""; }, 8000);
 }
-
-/** A step that runs once at a time: a second click meanwhile is none. The button keeps the focus. */
-export function once(step) {
-  let isRunning = false;
-  return async (event) => {
-    event?.preventDefault();
-    if (isRunning) return;
-    const clicked = event?.submitter ?? event?.currentTarget;
-    isRunning = true;
-    clicked?.setAttribute("aria-disabled", "true");
-    try {
-      await step(event);
-    } finally {
-      isRunning = false;
-      clicked?.removeAttribute("aria-disabled");
-    }
-  };
-}

@@ -1,7 +1,8 @@
 // The shop in figures, as it is now: money and faults first.
 
 import { call } from "./api.js";
-import { h, redraw } from "./dom.js";
+import { h, redraw, say } from "./dom.js";
+import { sentence } from "./faults.js";
 import { clock, duration } from "./format.js";
 import { t } from "./language.js";
 import { isAboutMoney } from "./words.js";
@@ -24,8 +25,9 @@ export async function followFigures(place, signal, onRead) {
     try {
       if (!document.hidden) await read();
       place.classList.remove("stale");
-    } catch {
+    } catch (fault) {
       if (signal.aborted) return;
+      if (!place.classList.contains("stale")) say(t("实时数字暂时读不到：", "The figures cannot be read just now: ") + sentence(fault), "bad");
       place.classList.add("stale");
     }
     setTimeout(() => { if (!signal.aborted) again(); }, EVERY_MILLISECONDS);

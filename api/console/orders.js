@@ -1,9 +1,10 @@
 // Orders by whatever number a customer reads out, or the newest ones by status.
 
 import { call, withQuery } from "./api.js";
-import { button, h, once, orderLink, redraw, time } from "./dom.js";
+import { button, h, orderLink, redraw, time } from "./dom.js";
 import { yuan } from "./format.js";
 import { t, word } from "./language.js";
+import { once } from "./once.js";
 import { METHOD, STATUS, statusTag } from "./words.js";
 
 const LIMIT = 20;

@@ -1,9 +1,10 @@
 // Who has no token yet, or one that holds no more.
 
 import { call, signIn, signOut } from "./api.js";
-import { h, once } from "./dom.js";
+import { h } from "./dom.js";
 import { explained } from "./faults.js";
 import { t } from "./language.js";
+import { once } from "./once.js";
 
 /** Asks for a token, and goes on when the API takes it. `fault` says why one is asked for again. */
 export function showSignIn(main, enter, fault = null) {

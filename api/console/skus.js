@@ -2,10 +2,10 @@
 
 import { call, Fault, withQuery } from "./api.js";
 import { ask, field } from "./dialog.js";
-import { button, h, once, say } from "./dom.js";
-import { explained } from "./faults.js";
+import { button, h, say } from "./dom.js";
 import { yuan } from "./format.js";
 import { t } from "./language.js";
+import { once } from "./once.js";
 
 const LIMIT = 50;
 
@@ -37,23 +37,17 @@ function lookUp(id) {
 
 function listed(first, signal) {
   const list = h("ul", { className: "skus card" }, first.skus.map(row));
-  const wrong = h("div", { role: "alert" });
   let cursor = first.next_cursor;
   const more = button(t("更多", "More"), null, { id: "more-skus", hidden: !cursor });
   more.onclick = once(async () => {
-    wrong.replaceChildren();
-    try {
-      const page = await call("GET", withQuery("/v1/skus", { limit: LIMIT, cursor }), { signal });
-      const rows = page.skus.map(row);
-      list.append(...rows);
-      cursor = page.next_cursor;
-      more.hidden = !cursor;
-      rows[0]?.querySelector("button").focus();
-    } catch (fault) {
-      wrong.replaceChildren(explained(fault));
-    }
+    const page = await call("GET", withQuery("/v1/skus", { limit: LIMIT, cursor }), { signal });
+    const rows = page.skus.map(row);
+    list.append(...rows);
+    cursor = page.next_cursor;
+    more.hidden = !cursor;
+    rows[0]?.querySelector("button").focus();
   });
-  return h("div", {}, first.skus.length ? list : h("p", { className: "quiet" }, t("没有这样的商品。", "There is no such SKU.")), wrong, more);
+  return h("div", {}, first.skus.length ? list : h("p", { className: "quiet" }, t("没有这样的商品。", "There is no such SKU.")), more);
 }
 
 /** `sku.stock` is known only once an operator has changed it: the public catalogue says no more than whether there is any. */

@@ -1,15 +1,20 @@
-"""A shop with an API of its own, and the browser that all tests of a file share."""
+"""One shop for all tests of a file: an API with its console, and a browser. Each test has orders of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
+from checkout import db
 from checkout.db import Engine
+from checkout.settings import Settings, parse
+from sandbox.alipay.keys import Keys
+from sandbox.valkey import Valkey
+from tests.conftest import environment_of
 from tests.shared.browser import a_browser
+from tests.shared.databases import Databases, Server
 from tests.shared.processes import an_api
 
 
@@ -19,9 +24,29 @@ def browser() -> Iterator[Browser]:
         yield made
 
 
-@pytest.fixture
-def url(environment: dict[str, str], engine: Engine, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def environment(
+    server: Server, databases: Databases, valkey_server: Valkey, alipay_sides: Keys
+) -> Iterator[dict[str, str]]:
+    name = databases.take()
+    yield environment_of(server.url(name), valkey_server, alipay_sides)
+    databases.give_back(name)
+
+
+@pytest.fixture(scope="module")
+def settings(environment: dict[str, str]) -> Settings:
+    return parse(environment)
+
+
+@pytest.fixture(scope="module")
+def engine(settings: Settings) -> Iterator[Engine]:
+    made = db.connect(settings.database_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(scope="module")
+def url(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API's address, which has the console."""
-    del engine
-    with an_api(environment, tmp_path / "api.log") as address:
+    with an_api(environment, tmp_path_factory.mktemp("console") / "api.log") as address:
         yield address

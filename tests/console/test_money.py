@@ -14,7 +14,7 @@ pytestmark = needs_chromium
 
 
 def a_paid_order(engine: Engine) -> int:
-    a_sku(engine, "1", price="10.00"), a_sku(engine, "2", price="58.50")
+    a_sku(engine, "1", stock=20, price="10.00"), a_sku(engine, "2", stock=20, price="58.50")
     return paid(engine, user_id=1001, lines={"1": 2, "2": 1}, reference="WX-7")
 
 
