@@ -6,7 +6,7 @@ import { button, h, link, orderLink, redraw, say, time } from "./dom.js";
 import { followFigures } from "./figures.js";
 import { ago, yuan } from "./format.js";
 import { t, word } from "./language.js";
-import { cureOf, detailOf } from "./matters.js";
+import { cureOf, told } from "./matters.js";
 import { KIND, isAboutMoney } from "./words.js";
 
 export async function showDesk({ main, signal, query }) {
@@ -63,7 +63,7 @@ function row(matter, read) {
   const isMoney = isAboutMoney(matter.kind);
   return h("li", { className: `card matter ${isMoney ? "bad" : "warn"}` },
     h("div", { className: "line" }, h("h3", {}, word(KIND, matter.kind)), matter.amount ? h("strong", { className: "amount" }, yuan(matter.amount)) : null),
-    h("p", {}, detailOf(matter)),
+    h("p", {}, told(matter.detail)),
     h("p", { className: "quiet" }, h("span", { className: "label" }, t("处理办法：", "What to do: ")), cureOf(matter)),
     h("div", { className: "line foot" },
       h("p", { className: "quiet" }, matter.order_id ? [orderLink(matter.order_id, t(`订单 #${matter.order_id}`, `Order #${matter.order_id}`), { id: `order-of-${mark(matter)}` }), " · "] : null,
@@ -75,7 +75,7 @@ function resolve(matter, read) {
   const note = h("textarea", { name: "note", rows: 3, maxLength: 1000, required: true });
   ask({
     title: t(`已处理：${word(KIND, matter.kind)}`, `Settled: ${word(KIND, matter.kind)}`),
-    body: [h("p", {}, detailOf(matter)), field(t("怎样处理的", "How it was settled"), note, t("留在订单的时间线上。", "It stays on the order's timeline."))],
+    body: [h("p", {}, told(matter.detail)), field(t("怎样处理的", "How it was settled"), note, t("留在订单的时间线上。", "It stays on the order's timeline."))],
     submit: t("记为已处理", "Settle it"),
     step: async () => {
       const next = neighbour(mark(matter));

@@ -1,4 +1,4 @@
-// What the service says of a stuck matter, for who reads Chinese. Its sentences are English; one that is not known here
+// What the service says of what is stuck, for who reads Chinese. Its sentences are English; one that is not known here
 // is shown as it came.
 
 import { h } from "./dom.js";
@@ -17,6 +17,12 @@ const SENTENCES = [
   [/^nobody will ever ask about (\S+) yuan of order (\d+)$/, "不会再有人查询订单 $2 的 $1 元"],
   [/^nobody will ever send a refund of (\S+) yuan of order (\d+)$/, "不会再有人发出订单 $2 的 $1 元退款"],
   [/^what Alipay told of (\S+) yuan for order (\d+) is not applied$/, "支付宝关于订单 $2 的 $1 元的通知尚未处理"],
+  [/^nobody has looked at order (\d+), which is (\w+).*$/, "订单 $1（$2）没有人跟进"],
+  [/^Alipay tells of (\S+) yuan \((\S+), trade (\S+)\) for order (\d+), which asks (\S+)$/, "支付宝通知 $1 元（$2，交易 $3），而订单 $4 应付 $5 元"],
+  [/^Alipay tells of (\S+) yuan \((\S+), trade (\S+)\) for order (\d+), number (\S+): (\w+)$/, "支付宝通知订单 $4 收到 $1 元（$2，交易 $3），单号 $5：$6"],
+  [/^Alipay tells of (\S+) yuan \((\S+), trade (\S+)\) for (\S+), which is no payment of ours$/, "支付宝通知 $1 元（$2，交易 $3），单号 $4 不是我们的付款"],
+  [/^Alipay refuses to send (\S+) yuan of order (\d+) back: (.*)$/, "支付宝拒绝退还订单 $2 的 $1 元：$3"],
+  [/^(\w+) on the bill of (\S+): ours (\S+), theirs (\S+); (.*)$/, "$2 的账单有差异（$1）：我方 $3，对方 $4；$5"],
   [/^this and later events have not left$/, "此事件及之后的事件尚未发出"],
 ];
 
@@ -54,10 +60,10 @@ const CURES = {
   events_not_sent: "确认事件的消息代理有应答、定时任务在运行（checkout doctor）",
 };
 
-/** The matter's sentence. */
-export function detailOf(matter) {
-  const [pattern, chinese] = SENTENCES.find(([one]) => one.test(matter.detail)) ?? [];
-  return language === "zh" && pattern ? h("span", {}, matter.detail.replace(pattern, chinese)) : h("span", { lang: "en" }, matter.detail);
+/** A sentence of the service, in Chinese where that is known. */
+export function told(text) {
+  const [pattern, chinese] = (language === "zh" && SENTENCES.find(([one]) => one.test(text))) || [];
+  return pattern ? h("span", {}, text.replace(pattern, chinese)) : h("span", { lang: "en" }, text);
 }
 
 /** What a person can do about it. */

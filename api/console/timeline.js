@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { clock, day, moment, yuan } from "./format.js";
 import { t, word } from "./language.js";
+import { told } from "./matters.js";
 import { DETAIL, EVENT, KIND, VALUE } from "./words.js";
 
 const AMOUNTS = ["total_amount", "amount", "ours", "theirs", "refund_fee", "freight", "discount", "goods_amount", "refunded_amount"];
@@ -49,6 +50,7 @@ function details(detail) {
 }
 
 function shown(name, value) {
+  if (name === "says") return told(value);
   if (AMOUNTS.includes(name)) return yuan(value);
   if (Array.isArray(value)) return value.map(piece).join(t("，", ", "));
   if (typeof value === "object") return JSON.stringify(value);
