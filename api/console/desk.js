@@ -21,6 +21,7 @@ export async function showDesk({ main, signal, query }) {
     if (fresh === shown) return;
     shown = fresh;
     redraw(list, matters(found, asked, read));
+    return found.total;
   };
   await read();
   main.replaceChildren(h("h1", { className: "unseen", tabIndex: -1 }, t("总览", "Desk")), figures, list);
@@ -28,14 +29,20 @@ export async function showDesk({ main, signal, query }) {
   // What is new is shown, but never while somebody answers a question about the old.
   const refresh = (now) => {
     const counts = JSON.stringify(now.stuck);
-    if (counted !== null && counts !== counted && !document.querySelector("dialog")) read().catch(() => {});
+    if (counts === counted || document.querySelector("dialog")) return;
+    if (counted !== null) read().then(announce).catch(() => {});
     counted = counts;
   };
   followFigures(figures, signal, refresh);
 }
 
+/** Nothing that the operator has just done himself is news. */
+function announce(total) {
+  if (total !== undefined) say(t(`需要人工处理：${total} 项`, `Needs a person: ${total}`));
+}
+
 function matters(found, asked, read) {
-  const heading = h("h2", { id: "matters", tabIndex: -1 }, t("需要人工处理", "Needs a person"), " ", h("span", { className: "count", role: "status" }, String(found.total)));
+  const heading = h("h2", { id: "matters", tabIndex: -1 }, t("需要人工处理", "Needs a person"), " ", h("span", { className: "count" }, String(found.total)));
   if (!found.total) return [heading, h("p", { className: "card quiet" }, t("没有需要处理的事项。", "Nothing. All money and orders take care of themselves."))];
   return [
     heading,

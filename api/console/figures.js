@@ -42,8 +42,8 @@ function tiles(now, first) {
   const { waiting = 0, alone = 0, parked = 0 } = now.accepted;
   const unknown = now.refunds_waiting.unknown ?? 0;
   return [
-    tile(t("待处理 · 涉钱", "Stuck: money"), money, t("需要人工", "needs a person"), money > 0 && "bad"),
-    tile(t("待处理 · 其他", "Stuck: other"), others, t("需要人工", "needs a person"), others > 0 && "warn"),
+    tile(t("涉钱待办", "Stuck: money"), money, t("需要人工", "needs a person"), money > 0 && "bad"),
+    tile(t("其他待办", "Stuck: other"), others, t("需要人工", "needs a person"), others > 0 && "warn"),
     tile(t("支付宝失败调用", "Alipay calls failing"), failing ?? "–", t(`自 ${clock(first.read_at)} 起，累计 ${now.alipay_failing_calls ?? "–"}`, `since ${clock(first.read_at)}; ${now.alipay_failing_calls ?? "–"} ever`), failing > 0 && "bad"),
     tile(t("退款途中", "Refunds under way"), sum(now.refunds_waiting), t(`其中结果未知 ${unknown}`, `${unknown} of unknown fate`), unknown > 0 && "bad"),
     tile(t("积压订单", "Backlog"), waiting + alone, t(`已接收未处理，搁置 ${parked}`, `accepted, not placed; ${parked} parked`), now.accepted_seconds > LATE_SECONDS && "warn"),

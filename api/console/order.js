@@ -2,41 +2,48 @@
 
 import { actionsOf } from "./actions.js";
 import { call, send } from "./api.js";
-import { facts, h, link, redraw, section, time } from "./dom.js";
+import { facts, h, link, redraw, say, section, time } from "./dom.js";
 import { yuan } from "./format.js";
 import { t, word } from "./language.js";
 import { underWay } from "./refund.js";
 import { timelineView } from "./timeline.js";
-import { METHOD, PAYMENT, REFUND, SOURCE, statusTag } from "./words.js";
+import { METHOD, PAYMENT, REFUND, SOURCE, statusTag, statusWords } from "./words.js";
 
 const WAIT_SECONDS = 25;
 const PAUSE_MILLISECONDS = 3000;
 
 export async function showOrder({ main, signal, id }) {
   const body = h("div", { className: "order" });
-  const read = async () => redraw(body, orderView(await readAll(id, signal), read));
-  await read();
+  let status = null;
+  const read = async () => {
+    const story = await readAll(id, signal);
+    redraw(body, orderView(story, read));
+    if (status !== null && status !== story.order.status) say(t("订单状态：", "The order is now: ") + statusWords(story.order));
+    status = story.order.status;
+    return story.etag;
+  };
+  const etag = await read();
   document.title = t(`订单 #${id} · 运营台`, `Order #${id} · Console`);
   main.replaceChildren(body);
-  follow(id, signal, read);
+  follow(id, etag, signal, read);
 }
 
 async function readAll(id, signal) {
   const path = `/v1/orders/${id}`;
+  const answer = await send("GET", path, { signal });
   const [order, timeline, { payments }, { refunds }] = await Promise.all(
-    ["", "/timeline", "/payments", "/refunds"].map((part) => call("GET", path + part, { signal })));
-  return { order, timeline, payments, refunds, userId: timeline.entries.find((entry) => entry.detail.user_id)?.detail.user_id };
+    [answer.json(), ...["timeline", "payments", "refunds"].map((part) => call("GET", `${path}/${part}`, { signal }))]);
+  return { order, etag: answer.headers.get("ETag"), timeline, payments, refunds, userId: timeline.entries.find((entry) => entry.detail.user_id)?.detail.user_id };
 }
 
-/** Waits at the API until the order changes, again and again. */
-async function follow(id, signal, read) {
-  let etag = null;
+/** Waits at the API until the order is another than that of `etag`, and draws it, again and again. */
+async function follow(id, etag, signal, read) {
+  let known = etag;
   while (!signal.aborted) {
     try {
-      const headers = etag ? { "If-None-Match": etag, Prefer: `wait=${WAIT_SECONDS}` } : {};
+      const headers = { "If-None-Match": known, Prefer: `wait=${WAIT_SECONDS}` };
       const answer = await send("GET", `/v1/orders/${id}`, { headers, signal });
-      if (answer.status === 200 && etag) await read();
-      etag = answer.headers.get("ETag") ?? etag;
+      if (answer.status === 200) known = await read();
     } catch {
       if (signal.aborted) return;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MILLISECONDS));

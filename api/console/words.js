@@ -38,11 +38,11 @@ export const METHOD = {
   qr: ["扫码", "QR code"], order_code: ["订单码", "order code"], mini: ["小程序", "mini-program"],
 };
 
-/** The status with its reason, as a tag with a tone of its own. */
-export function statusTag(order) {
-  const why = order.reason ? ` · ${word(REASON, order.reason)}` : "";
-  return h("span", { className: `tag ${TONE[order.status] ?? ""}` }, word(STATUS, order.status) + why);
-}
+/** The status with its reason. */
+export const statusWords = (order) => word(STATUS, order.status) + (order.reason ? ` · ${word(REASON, order.reason)}` : "");
+
+/** The same as a tag with a tone of its own. */
+export const statusTag = (order) => h("span", { className: `tag ${TONE[order.status] ?? ""}` }, statusWords(order));
 
 /** What a person is asked to look at; those of `MONEY` first. */
 export const KIND = {

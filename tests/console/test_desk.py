@@ -119,6 +119,21 @@ def test_an_order_is_cancelled_after_a_question_and_goods_change(
     assert order(engine, order_id).status == "closed"
 
 
+def test_an_order_that_changes_elsewhere_is_shown_as_it_is_and_said(
+    browser: Browser, url: str, settings: Settings, engine: Engine
+) -> None:
+    a_sku(engine)
+    order_id = placed(engine)
+    with a_page(browser, url) as page:
+        sign_in(page, settings)
+        page.goto(f"/console#/orders/{order_id}")
+        expect(page.locator(".head")).to_contain_text("awaiting payment")
+        bearer = {"Authorization": f"Bearer {token(settings, 1)}"}
+        assert page.request.post(f"/v1/orders/{order_id}/cancel", headers=bearer, data={}).ok
+        expect(page.locator(".head")).to_contain_text("closed · cancelled")
+        expect(says(page)).to_have_text("The order is now: closed · cancelled")
+
+
 def test_who_is_no_operator_is_told_so_and_stays_outside(browser: Browser, url: str, settings: Settings) -> None:
     with a_page(browser, url, may_refuse=True) as page:
         for given, why in ((token(settings, 1), "lacks the scope operator"), ("no.token.atall", "does not hold")):

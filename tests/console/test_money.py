@@ -28,7 +28,9 @@ def test_one_line_of_an_order_that_is_found_by_its_number_goes_back(
     browser: Browser, url: str, settings: Settings, engine: Engine
 ) -> None:
     order_id = a_paid_order(engine)
+    posted: list[str] = []
     with a_page(browser, url) as page:
+        page.on("request", lambda request: posted.append(request.url) if request.method == "POST" else None)
         sign_in(page, settings)
         find(page, attempts(engine, order_id)[0].out_trade_no)
         found = page.get_by_role("link", name=f"#{order_id}")
@@ -45,6 +47,7 @@ def test_one_line_of_an_order_that_is_found_by_its_number_goes_back(
         for told in ("Order came in", "Payment succeeded", "Refund requested"):
             expect(card(page, "Timeline")).to_contain_text(told)
         assert barriers(page) == []
+    assert posted == [f"{url}/v1/orders/{order_id}/refunds"]
     assert [refund.amount_fen for refund in rows(engine, "refunds", order_id=order_id)] == [1000]
 
 
