@@ -61,6 +61,7 @@ function ship(order, lines, read) {
     body: [field(t("承运公司", "Carrier"), carrier), field(t("运单号", "Tracking number"), tracking),
       h("fieldset", {}, h("legend", {}, t("本包裹的件数", "Units in this parcel")), counts.map(([line, input]) => field(`${line.title ?? line.sku_id}`, input, t(`剩 ${line.left} 件`, `${line.left} left`))))],
     submit: t("发货", "Ship"),
+    again: t("再发之前，请先看订单里是否已有这个包裹。", "See first whether the order has this parcel by now."),
     step: async () => {
       const items = counts.map(([line, input]) => ({ sku_id: line.sku_id, quantity: Number(input.value) })).filter((line) => line.quantity !== 0);
       const body = { items, carrier: carrier.value.trim(), tracking_number: tracking.value.trim() };

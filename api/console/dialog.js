@@ -17,8 +17,8 @@ export function field(label, input, hint) {
 }
 
 /** Asks, and runs `step` when it is answered. Once it holds the dialog closes, and the focus goes to the element whose id the
- * step gives, or back to where it came from. */
-export function ask({ title, body = [], submit, tone = "primary", step, onFault = () => {} }) {
+ * step gives, or back to where it came from. `again` says what to do when nobody knows whether it was done. */
+export function ask({ title, body = [], submit, tone = "primary", step, again = t("可以再发一次。", "It may be sent again."), onFault = () => {} }) {
   count += 1;
   let back = document.activeElement?.id;
   const wrong = h("div", { role: "alert" });
@@ -34,7 +34,7 @@ export function ask({ title, body = [], submit, tone = "primary", step, onFault 
     } catch (fault) {
       if (!dialog.open) throw fault;
       mark(form, fault);
-      wrong.replaceChildren(explained(fault));
+      wrong.replaceChildren(explained(fault), fault.isDecided ? "" : h("p", {}, again));
       onFault(fault, form);
     }
   });

@@ -4,8 +4,8 @@ import { h } from "./dom.js";
 import { t, word } from "./language.js";
 
 const CODES = {
-  unreachable: ["联系不上服务，不知道是否已执行。可以再发一次。", "The service cannot be reached; whether it was done is not known. Send it again."],
-  unavailable: ["服务暂时不可用，请再发一次。", "The service is away for a moment. Send it again."],
+  unreachable: ["联系不上服务，不知道是否已执行。", "The service cannot be reached; whether it was done is not known."],
+  unavailable: ["服务暂时不可用，不知道是否已执行。", "The service is away for a moment; whether it was done is not known."],
   internal: ["服务出错了，详情在它的日志里。", "The service failed; its log has the cause."],
   unauthorized: ["令牌无效或已过期，请重新登录。", "The token does not hold, or not any more. Sign in again."],
   forbidden: ["此令牌没有运营权限（operator）。", "This token lacks the scope operator."],
@@ -13,7 +13,7 @@ const CODES = {
   invalid: ["内容不符合要求。", "Something does not fit."],
   bad_request: ["请求无法读取。", "The request cannot be read."],
   body_too_large: ["内容太长。", "That is too long."],
-  request_timeout: ["请求发送太慢，请再发一次。", "The request came too slowly. Send it again."],
+  request_timeout: ["请求发送太慢。", "The request came too slowly."],
   too_many_orders: ["请求太频繁，请稍后再试。", "Too many requests; wait a little."],
   not_cancellable: ["订单已不能取消。", "The order can no longer be cancelled."],
   not_shippable: ["订单不能这样发货：尚未付款，或剩余件数不足。", "It cannot be shipped so: not paid, or less is left than that."],

@@ -79,6 +79,7 @@ function askFor(story, kept, read) {
     body: [h("div", { className: "ways", role: "radiogroup", "aria-label": t("方式", "Way") }, [units, money].map(({ text, input }) => field(text, input))), byLine, byAmount,
       field(t("原因", "Reason"), reason), h("p", { className: "line" }, t("将退还", "To be refunded"), sum)],
     submit: t("退款", "Refund"),
+    again: t("再次发送是安全的：同一标识只退一次。", "To send it again is safe: its key refunds once."),
     step: () => {
       // What is sent again unchanged is the same intent; a refusal that led to other words makes another one.
       const told = body();

@@ -70,12 +70,14 @@ function cells(sku, draw) {
     h("span", { className: "tags" }, h("span", { className: `tag ${sku.on_sale ? "good" : "off"}` }, sku.on_sale ? t("在售", "on sale") : t("下架", "not on sale")), " ",
       h("span", { className: `tag ${sku.in_stock ? "good" : "due"}` }, sku.stock === undefined ? (sku.in_stock ? t("有货", "in stock") : t("售罄", "sold out")) : t(`库存 ${sku.stock}`, `${sku.stock} in stock`))),
     h("span", { className: "actions" },
-      button(t("改价…", "Price…"), () => price(sku, draw), { id: `price-${sku.id}`, "aria-label": t(`改价：${sku.title}`, `Price of ${sku.title}`) }),
+      button(t("改价…", "Price…"), once(() => price(sku, draw)), { id: `price-${sku.id}`, "aria-label": t(`改价：${sku.title}`, `Price of ${sku.title}`) }),
       button(t("库存…", "Stock…"), () => stock(sku, draw), { id: `stock-${sku.id}`, "aria-label": t(`库存：${sku.title}`, `Stock of ${sku.title}`) })),
   ];
 }
 
-function price(sku, draw) {
+/** Begins with what the SKU is by now, since all of it is written. */
+async function price(sku, draw) {
+  draw(await call("GET", `/v1/skus/${encodeURIComponent(sku.id)}`));
   const title = h("input", { name: "title", value: sku.title, autocomplete: "off" });
   const amount = h("input", { name: "price", value: sku.price, inputMode: "decimal", autocomplete: "off" });
   const onSale = h("input", { name: "on_sale", type: "checkbox", checked: sku.on_sale });
@@ -100,6 +102,7 @@ function stock(sku, draw) {
     body: [h("p", {}, sku.title), h("div", { className: "ways", role: "radiogroup", "aria-label": t("方式", "Way") }, field(t("增加（负数为减少）", "Add (or take away, with −)"), add), field(t("设为", "Set to"), set)),
       field(t("件数", "Units"), units, sku.stock === undefined ? null : t(`现有 ${sku.stock}`, `${sku.stock} there are`))],
     submit: t("保存", "Save"),
+    again: t("“设为”可以再发一次；“增加”请先核对库存。", "To set it may be sent again; before you add again, see how many there are."),
     step: async () => {
       const count = units.value === "" ? null : Number(units.value);
       const told = await call("POST", `/v1/skus/${encodeURIComponent(sku.id)}/stock`, { body: { [units.name]: count } });

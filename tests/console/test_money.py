@@ -71,6 +71,7 @@ def test_a_refund_whose_answer_was_lost_is_sent_again_as_the_same(
         ask_for_a_refund(page)
         page.get_by_role("dialog").get_by_role("button", name="Refund").click()
         expect(page.get_by_role("alert")).to_contain_text("whether it was done is not known")
+        expect(page.get_by_role("alert")).to_contain_text("To send it again is safe")
         page.reload()
         page.get_by_role("button", name="Refund…").click()
         page.get_by_role("button", name="Send it again").click()
