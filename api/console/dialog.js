@@ -44,7 +44,9 @@ export function ask({ title, body = [], submit, tone = "primary", step, again = 
   };
   document.body.append(dialog);
   dialog.showModal();
-  form.querySelector("input:not([type=radio]), textarea")?.focus();
+  // Where nothing is filled in, Enter sends; unless that cannot be undone.
+  const [yes, no] = form.querySelectorAll(".actions button");
+  (form.querySelector("input:not([type=radio]), textarea") ?? (tone === "danger" ? no : yes)).focus();
   return dialog;
 }
 

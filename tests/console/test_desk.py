@@ -105,6 +105,7 @@ def test_an_order_is_cancelled_after_a_question_and_goods_change(
         sign_in(page, settings)
         page.goto(f"/console#/orders/{order_id}")
         page.get_by_role("button", name="Cancel…").click()
+        expect(page.get_by_role("button", name="Back")).to_be_focused()
         page.get_by_role("dialog").get_by_role("button", name="Cancel the order").click()
         expect(page.locator(".head")).to_contain_text("closed · cancelled")
         page.get_by_role("link", name="Goods").click()

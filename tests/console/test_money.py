@@ -74,7 +74,8 @@ def test_a_refund_whose_answer_was_lost_is_sent_again_as_the_same(
         expect(page.get_by_role("alert")).to_contain_text("To send it again is safe")
         page.reload()
         page.get_by_role("button", name="Refund…").click()
-        page.get_by_role("button", name="Send it again").click()
+        expect(page.get_by_role("button", name="Send it again")).to_be_focused()
+        page.keyboard.press("Enter")
         expect(says(page)).to_have_text("A refund of ¥10.00 is on its way.")
     assert lost == [202]
     assert len(rows(engine, "refunds", order_id=order_id)) == 1
