@@ -37,12 +37,13 @@ export const facts = (rows) => h("dl", { className: "facts" },
 export const section = (title, ...content) => h("section", { className: "card" }, h("h2", {}, title), ...content);
 
 const notice = document.getElementById("notice");
-let hiding = 0;
 
-/** Says something at the foot of the page; a screen reader says it too. */
+/** Says something at the foot of the page until the next key or click; a screen reader says it too. */
 export function say(text, tone = "") {
   notice.textContent = text;
   notice.className = tone;
-  clearTimeout(hiding);
-  hiding = setTimeout(() => { notice.textContent = ""; }, 8000);
+}
+
+for (const kind of ["pointerdown", "keydown"]) {
+  document.addEventListener(kind, () => { notice.textContent = ""; }, true);
 }

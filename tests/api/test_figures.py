@@ -33,7 +33,7 @@ def test_they_tell_what_waits_and_what_needs_a_person(client: Client, engine: En
         gate.answered("alipay.trade.query", result, 0.1, failed=failed)
     told = read(client)
     assert told["accepted"] == {"waiting": 1}
-    assert 30 <= told["accepted_seconds"] < 60
+    assert told["accepted_seconds"] >= 30
     assert (told["payments_open"], told["refunds_waiting"], told["stuck"]) == (1, {"requested": 1}, {"webhook_full": 1})
     assert told["relay_behind_events"] > 0
     assert (told["alipay_calls"], told["alipay_failing_calls"]) == (2, 1)

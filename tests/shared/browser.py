@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(EXECUTABLE is None, reason="there is no Chromium here")
-LONGEST_MILLISECONDS = 10_000
+LONGEST_MILLISECONDS = 60_000
+expect.set_options(timeout=LONGEST_MILLISECONDS)
 
 
 @contextmanager
