@@ -86,16 +86,22 @@ class Gate:
     def answered(self, method: str, result: str, seconds: float, *, failed: bool) -> None:
         """Counts the call, and what it says of how Alipay is."""
         measures.alipay_call.add(seconds, method)
-        with self._lock:
-            is_ill = failed or seconds > SLOW_SECONDS
-            self._failures = min(self._failures + 1, FAILURES_TO_OPEN) if is_ill else 0
-            self._probing_until = 0.0
-            if self._failures == FAILURES_TO_OPEN:
-                self._open_until = time.monotonic() + OPEN_SECONDS
+        self._note(is_ill=failed or seconds > SLOW_SECONDS)
         try:
             self._redis.hincrby(COUNTS, f"{method} {result}", 1)
         except RedisError as error:
             log.warning("call_not_counted", error=type(error).__name__)
+
+    def _note(self, *, is_ill: bool) -> None:
+        with self._lock:
+            was_open = self._failures == FAILURES_TO_OPEN
+            self._failures = min(self._failures + 1, FAILURES_TO_OPEN) if is_ill else 0
+            self._probing_until = 0.0
+            is_open = self._failures == FAILURES_TO_OPEN
+            if is_open:
+                self._open_until = time.monotonic() + OPEN_SECONDS
+        if is_open != was_open:
+            log.warning("alipay_breaker", state="open" if is_open else "closed")
 
 
 def counts(redis: Redis) -> dict[tuple[str, str], int]:

@@ -54,7 +54,9 @@ def _key_pair(own: Keys) -> Diagnosis:
 
 def _certificates(own: Keys) -> Diagnosis:
     left = certificates.days_left(own)
-    seen = ", ".join(f"{name} {days} days" for name, days in left.items())
+    seen = ", ".join(
+        f"{name} {days} days" if days >= 0 else f"{name} ended {-days} days ago" for name, days in left.items()
+    )
     days = min(left.values())
     if days < 0:
         return Diagnosis("certificates", "fail", f"one is over ({seen}): get a new one from Alipay's console")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from redis import Redis
+from structlog.testing import capture_logs
 
 from checkout.alipay import gate
 from checkout.alipay.gate import FAILURES_TO_OPEN, OPEN_SECONDS, SLOW_SECONDS, Gate
@@ -80,3 +81,18 @@ def test_a_probe_that_never_told_its_end_is_not_waited_for_without_one(clock: Cl
     assert not entrance.enter()
     clock.now += gate.LONGEST_PROBE_SECONDS
     assert entrance.enter()
+
+
+def test_the_log_says_once_when_it_opens_and_when_it_closes(clock: Clock, redis: Redis) -> None:
+    entrance = Gate(redis)
+    with capture_logs() as said:
+        for _ in range(FAILURES_TO_OPEN + 3):
+            answer(entrance, failed=True)
+        clock.now += OPEN_SECONDS
+        assert entrance.enter()
+        answer(entrance, failed=True)
+        clock.now += OPEN_SECONDS
+        assert entrance.enter()
+        answer(entrance)
+        answer(entrance)
+    assert [line["state"] for line in said if line["event"] == "alipay_breaker"] == ["open", "closed"]
