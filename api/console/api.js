@@ -67,3 +67,7 @@ export function withQuery(path, query) {
   const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value));
   return asked.size ? `${path}?${asked}` : path;
 }
+
+/** A key that nobody guesses; `crypto.randomUUID` is there over HTTPS and on this machine alone. */
+export const randomKey = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,7 +1,7 @@
 // Refunds by line or by amount. An intent has one Idempotency-Key from its first sending until the service has decided:
 // whatever happens to the answer, the dialog or the page, money goes back once.
 
-import { call } from "./api.js";
+import { call, randomKey } from "./api.js";
 import { ask, field } from "./dialog.js";
 import { button, h, say } from "./dom.js";
 import { fen, ofFen, yuan } from "./format.js";
@@ -83,7 +83,7 @@ function askFor(story, kept, read) {
     step: () => {
       // What is sent again unchanged is the same intent; a refusal that led to other words makes another one.
       const told = body();
-      if (JSON.stringify(told) !== JSON.stringify(intent?.body)) intent = { key: crypto.randomUUID(), body: told };
+      if (JSON.stringify(told) !== JSON.stringify(intent?.body)) intent = { key: randomKey(), body: told };
       return send(order.id, intent, read);
     },
     onFault: (fault, form) => {

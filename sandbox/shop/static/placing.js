@@ -3,12 +3,16 @@
 
 import { ApiError, call, currentBuyer } from "./api.js";
 
+/** A key that nobody guesses; `crypto.randomUUID` is there over HTTPS and on this machine alone. */
+const randomKey = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 const place = () => `attempt ${currentBuyer()}`;
 
 function keyFor(request) {
   const kept = JSON.parse(sessionStorage.getItem(place()) ?? "null");
   if (kept && kept.request === request) return kept.key;
-  const key = crypto.randomUUID();
+  const key = randomKey();
   sessionStorage.setItem(place(), JSON.stringify({ key, request }));
   return key;
 }
