@@ -123,5 +123,5 @@ class CashierStep:
         if offer.quit_url:
             raise falcon.HTTPFound(offer.quit_url)
         resp.content_type = "text/html;charset=utf-8"
-        resp.text = pages.result("已离开收银台 You left the cashier", None)
+        resp.text = pages.left(offer.return_url)
         return None

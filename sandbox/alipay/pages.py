@@ -9,7 +9,7 @@ from sandbox.alipay.model import CLOSED, WAITING, Trade
 from sandbox.alipay.offers import Offer
 
 _STYLE = """
-:root{--blue:#1677ff;--ink:#1f2329;--grey:#8a919f;--line:#e6e9ef}
+:root{--blue:#0b5ed7;--ink:#1f2329;--grey:#5b6372;--line:#e6e9ef}
 *{box-sizing:border-box}body{margin:0;background:#f5f7fa;color:var(--ink);font:15px/1.6 system-ui,"PingFang SC",
 "Microsoft YaHei",sans-serif}main{max-width:460px;margin:8vh auto;padding:28px 30px;background:#fff;border:1px solid
 var(--line);border-radius:14px}main.wide{max-width:1080px}h1{font-size:19px;margin:0 0 4px}
@@ -17,7 +17,7 @@ small,.grey{color:var(--grey)}
 .amount{font-size:40px;font-weight:600;margin:18px 0 6px}dl{display:grid;grid-template-columns:auto 1fr;gap:4px 18px;
 margin:18px 0;padding-top:16px;border-top:1px solid var(--line)}dt{color:var(--grey)}dd{margin:0;overflow-wrap:anywhere}
 button{width:100%;padding:12px;margin-top:10px;border:0;border-radius:9px;background:var(--blue);color:#fff;
-font:inherit;cursor:pointer}button.quiet{background:#fff;color:var(--grey);border:1px solid var(--line)}
+font:inherit;min-height:44px;cursor:pointer}button.quiet{background:#fff;color:var(--grey);border:1px solid var(--line)}
 table{width:100%;border-collapse:collapse;font-size:13px}td,th{text-align:left;padding:7px 8px;border-bottom:1px solid
 var(--line)}td.n{text-align:right;font-variant-numeric:tabular-nums}.scroll{overflow-x:auto}a{color:var(--blue)}
 code{font-size:13px;overflow-wrap:anywhere}
@@ -52,10 +52,15 @@ def cashier(offer: Offer, trade: Trade | None, ends_at: float | None, now: float
     )
 
 
-def result(title: str, trade: Trade | None) -> str:
+def left(return_url: str) -> str:
+    """The buyer has left, and the merchant named no quit_url: his bare return address is the way back."""
+    title = "已离开收银台 You left the cashier"
+    way = f'<p><a href="{escape(return_url)}">返回商家 Back to the shop</a></p>' if return_url else ""
+    return _page(title, f"<h1>{title}</h1>{way}")
+
+
+def result(title: str, trade: Trade) -> str:
     heading = f"<h1>{escape(title)}</h1>"
-    if trade is None:
-        return _page(title, heading)
     facts = [("商户订单号 Order", trade.out_trade_no), ("交易号 Trade", trade.trade_no), ("状态 Status", trade.status)]
     return _page(title, f'{heading}<div class="amount">¥{yuan(trade.total_fen)}</div>{_list(*facts)}')
 
