@@ -117,6 +117,7 @@ def _page(title: str, body: str, charset: str = "utf-8", wide: bool = False) -> 
     main = '<main class="wide">' if wide else "<main>"
     return (
         f'<!doctype html><html lang="zh-CN"><head><meta charset="{charset}"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head>'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,">'
+        f"<style>{_STYLE}</style></head>"
         f"<body>{main}{body}</main></body></html>"
     )

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import falcon
 
 from api.auth import issue
-from checkout import money, settings
+from checkout import settings
 from checkout.settings import Settings
 from sandbox.local import refuse_strangers
 
@@ -47,10 +47,7 @@ class Session:
             raise falcon.HTTPNotFound(description="no such demo buyer")
         token = issue(self._config.jwt_secret, int(buyer), is_operator=False, ttl_seconds=TOKEN_SECONDS)
         resp.cache_control = ["no-store"]
-        fee, free_from = (money.yuan(fen) for fen in (self._config.freight_fen, self._config.free_freight_from_fen))
-        freight = {"fee": fee, "free_from": free_from}
-        api = self._config.public_url
-        known = {"api": api, "buyer": buyer, "buyers": BUYERS, "token": token, "freight": freight}
+        known = {"api": self._config.public_url, "buyer": buyer, "buyers": BUYERS, "token": token}
         resp.media = known | {"pay_methods": self._config.pay_methods}
 
 

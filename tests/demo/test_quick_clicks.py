@@ -53,7 +53,7 @@ const find = async (selector) => {
 };
 const take = await find(".sku button");
 for (let click = 0; click < CLICKS; click += 1) take.click();
-await find(".basket .actions .primary");
+await find(".basket .actions .primary:not([aria-disabled])");
 await send("/report", { method: "POST", body: document.querySelector(".basket .total strong").textContent });
 (await find(".basket .actions .primary")).click();
 </script>""".replace("CLICKS", str(CLICKS))

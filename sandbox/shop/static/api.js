@@ -1,12 +1,12 @@
 // The checkout API as this shop calls it. The shop's server signs the token; the browser never sees the secret.
 
-let session = null;
+import { faultOf } from "./faults.js";
 
-const WORDS = { out_of_stock: "库存不足，未下单。 Less is left than you want; nothing was ordered." };
+let session = null;
 
 export class ApiError extends Error {
   constructor(status, problem) {
-    super(WORDS[problem.code] || problem.detail || problem.title || `HTTP ${status}`);
+    super(faultOf(status, problem));
     this.status = status;
     this.code = problem.code;
   }
@@ -19,18 +19,16 @@ export class ApiError extends Error {
 
 /** Signs in as that demo buyer, or as the one of the last visit. */
 export async function signIn(buyer = localStorage.getItem("buyer")) {
-  let answer = await fetch(`/session?buyer=${encodeURIComponent(buyer ?? "")}`);
-  if (answer.status === 404) answer = await fetch("/session");
+  let answer = await reach(`/session?buyer=${encodeURIComponent(buyer ?? "")}`);
+  if (answer.status === 404) answer = await reach("/session");
   session = await answer.json();
   localStorage.setItem("buyer", session.buyer);
   return session;
 }
 
 export const currentBuyer = () => session.buyer;
-/** What delivery costs, in yuan: `fee`, or nothing for goods of `free_from` or more; "0.00" there means never. */
 /** Whether the shop takes that way to pay: "alipay" or "cash". */
 export const takes = (payMethod) => session.pay_methods.includes(payMethod);
-export const freight = () => session.freight;
 export const address = (path) => session.api + path;
 
 async function send(method, path, body, headers) {
@@ -39,10 +37,14 @@ async function send(method, path, body, headers) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
+  return reach(address(path), options);
+}
+
+async function reach(url, options = {}) {
   try {
-    return await fetch(address(path), options);
+    return await fetch(url, options);
   } catch {
-    throw new ApiError(503, { detail: "暂时联系不上服务，请重试。 The service cannot be reached; try again." });
+    throw new ApiError(503, { code: "unreachable" });
   }
 }
 

@@ -7,22 +7,28 @@ export function h(name, properties = {}, ...children) {
     if (key in element) element[key] = value;
     else element.setAttribute(key, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...present(children));
   return element;
 }
 
-/** Chinese first, with its small English caption. */
-export function words(chinese, english) {
-  return h("span", { className: "words" }, chinese, h("small", {}, english));
+const present = (children) => children.flat(2).filter((child) => child !== null && child !== undefined && child !== false);
+
+/** Draws anew what an element holds. Whoever had the focus has it again, by its id, or the nearest heading has. */
+export function redraw(element, ...children) {
+  const held = element.contains(document.activeElement) ? document.activeElement : null;
+  element.replaceChildren(...present(children));
+  if (!held) return;
+  const again = (held.id && document.getElementById(held.id)) || element.querySelector("h1, h2");
+  if (again?.matches("h1, h2")) again.tabIndex = -1;
+  again?.focus({ preventScroll: true });
 }
 
-export function button(chinese, english, onclick, className = "") {
-  return h("button", { type: "button", className, onclick }, words(chinese, english));
+/** A button with an id, so that it keeps the focus when it is drawn anew. */
+export function button(id, text, onclick, className = "") {
+  return h("button", { id, type: "button", className, onclick }, text);
 }
 
 export const yuan = (amount) => `¥${amount}`;
-
-export const clock = (time) => new Date(time).toLocaleTimeString("zh-CN", { hour12: false });
 
 const notice = document.getElementById("notice");
 let hiding = 0;
@@ -36,14 +42,28 @@ export function say(text, isBad = false) {
   hiding = setTimeout(() => { notice.hidden = true; }, 6000);
 }
 
-/** Runs one click: the button rests meanwhile, and a failure is said instead of thrown. */
+/** Runs one click: the button rests meanwhile without losing the focus, and a failure is said instead of thrown. */
 export async function busy(element, step) {
-  element.disabled = true;
+  if (element.getAttribute("aria-disabled") === "true") return;
+  element.setAttribute("aria-disabled", "true");
   try {
     await step();
   } catch (error) {
     say(error.message, true);
   } finally {
-    element.disabled = false;
+    element.removeAttribute("aria-disabled");
   }
+}
+
+/** Asks before what cannot be undone; resolves to the answer. The browser itself gives the focus back. */
+export function confirmed(question, yes, no) {
+  return new Promise((resolve) => {
+    const dialog = h("dialog", { "aria-labelledby": "question" },
+      h("p", { id: "question" }, question),
+      h("form", { method: "dialog", className: "actions" },
+        h("button", { value: "no", className: "primary" }, no), h("button", { value: "yes", className: "quiet" }, yes)));
+    dialog.onclose = () => { dialog.remove(); resolve(dialog.returnValue === "yes"); };
+    document.body.append(dialog);
+    dialog.showModal();
+  });
 }

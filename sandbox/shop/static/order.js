@@ -1,12 +1,15 @@
 // One order, live: the page follows it through the server-sent events of `events_url`.
 
 import { address, call } from "./api.js";
-import { busy, button, clock, h, words, yuan } from "./dom.js";
-import { statusOf, steps } from "./status.js";
+import { busy, button, confirmed, h, redraw, yuan } from "./dom.js";
+import { shortly, words } from "./language.js";
+import { facts, goods, parcels, refunds } from "./receipt.js";
+import { meaningOf, statusOf, steps } from "./status.js";
 
 const RENEW_MILLISECONDS = 2000;
 const OVER = ["rejected", "completed"];
 const CANCELLABLE = ["accepted", "awaiting_payment"];
+const MOST_SKUS = 200;
 
 let stream = null;
 let ticking = 0;
@@ -14,98 +17,126 @@ let chosen = "0";
 
 export async function showOrder(main, orderId) {
   main.className = "order";
-  const draw = (order) => {
-    document.title = `#${order.id} ${statusOf(order).chinese}`;
-    main.replaceChildren(...orderView(order, draw));
-  };
+  const offline = h("p", { id: "offline", role: "status", hidden: true }, words("连接断开，正在重连…", "The connection is lost; trying again…"));
+  const view = h("div", { className: "order" });
   try {
-    const order = await call("GET", `/v1/orders/${orderId}`);
-    draw(order);
-    follow(order, draw);
+    const [order, { skus }] = await Promise.all([call("GET", `/v1/orders/${orderId}`), call("GET", `/v1/skus?limit=${MOST_SKUS}`)]);
+    main.replaceChildren(back(), offline, view);
+    const page = new OrderPage(view, offline, new Map(skus.map((sku) => [sku.id, sku.title])));
+    await page.take(order);
+    page.follow(order);
   } catch (error) {
-    main.replaceChildren(back(), h("section", { className: "card empty" },
-      error.status === 404 ? words("这里没有您的订单。", "None of your orders is here.") : error.message));
+    if (error.status !== 404) throw error;
+    main.replaceChildren(back(), h("section", { className: "card empty" }, h("h1", {}, words("这里没有您的订单。", "None of your orders is here."))));
   }
 }
 
-const back = () => h("p", {}, h("a", { href: "/" }, "← 继续购物 ", h("small", {}, "Back to the shop")));
+const back = () => h("p", {}, h("a", { className: "back", href: "/" }, words("← 继续购物", "← Back to the shop")));
 
-function follow(order, draw) {
-  stream?.close();
-  stream = new EventSource(address(order.events_url));
-  stream.onmessage = (event) => {
-    const fresh = JSON.parse(event.data);
-    draw(fresh);
-    if (OVER.includes(fresh.status)) stream.close();
-  };
-  stream.onerror = () => {
-    // The browser itself comes back after an interruption; a refused token needs a new address from the order.
-    if (stream.readyState === EventSource.CLOSED) setTimeout(() => renew(order.id, draw), RENEW_MILLISECONDS);
-  };
-}
+class OrderPage {
+  constructor(view, offline, titles) {
+    Object.assign(this, { view, offline, titles, order: null, refunds: [] });
+  }
 
-async function renew(orderId, draw) {
-  try {
-    const order = await call("GET", `/v1/orders/${orderId}`);
-    draw(order);
-    follow(order, draw);
-  } catch {
-    setTimeout(() => renew(orderId, draw), RENEW_MILLISECONDS);
+  /** Shows the order as it is by now, and what has gone back of its money. */
+  async take(order) {
+    this.order = order;
+    this.draw();
+    if (!order.paid_at) return;
+    const found = await call("GET", `/v1/orders/${order.id}/refunds`).catch(() => ({ refunds: this.refunds }));
+    if (this.order !== order) return;
+    this.refunds = found.refunds;
+    this.draw();
+  }
+
+  draw() {
+    const { order } = this;
+    document.title = `#${order.id} ${statusOf(order).text}`;
+    clearInterval(ticking);
+    redraw(this.view,
+      h("section", { className: "card" },
+        h("p", { className: "number" }, words(`订单 #${order.id}`, `Order #${order.id}`)),
+        this.headline(),
+        meaningOf(order) ? h("p", { className: "meaning" }, meaningOf(order)) : null,
+        h("ol", { className: "steps" }, steps(order).map(stepView)),
+        this.actions()),
+      parcels(order, this.titles), refunds(this.refunds), goods(order, this.titles), facts(order));
+  }
+
+  follow(order) {
+    stream?.close();
+    const own = stream = new EventSource(address(order.events_url));
+    own.onopen = () => { this.offline.hidden = true; };
+    own.onmessage = (event) => {
+      const fresh = JSON.parse(event.data);
+      this.take(fresh);
+      if (OVER.includes(fresh.status)) own.close();
+    };
+    own.onerror = () => {
+      this.offline.hidden = false;
+      // The browser itself comes back after an interruption; a refused token needs a new address from the order.
+      if (own.readyState === EventSource.CLOSED) setTimeout(() => this.renew(), RENEW_MILLISECONDS);
+    };
+  }
+
+  async renew() {
+    try {
+      const order = await call("GET", `/v1/orders/${this.order.id}`);
+      this.take(order);
+      this.follow(order);
+    } catch {
+      setTimeout(() => this.renew(), RENEW_MILLISECONDS);
+    }
+  }
+
+  headline() {
+    const { order } = this;
+    const left = h("b", { className: "left" });
+    const isWaiting = order.status === "awaiting_payment";
+    if (isWaiting) {
+      const show = () => {
+        left.textContent = remaining(order) ? words(`剩余 ${clock(remaining(order))}`, `${clock(remaining(order))} left`) : words("付款时间已到", "time is over");
+        if (!remaining(order) && document.getElementById("pay")) this.draw();
+      };
+      show();
+      ticking = setInterval(show, 1000);
+    }
+    return h("h1", {}, statusOf(order).text, isWaiting ? left : null);
+  }
+
+  actions() {
+    const { order } = this;
+    const isPayable = order.status === "awaiting_payment" && remaining(order) > 0;
+    const isOpen = CANCELLABLE.includes(order.status) || (order.status === "awaiting_shipment" && order.pay_method === "cash");
+    const parts = installments();
+    const pay = button("pay", words(`去支付宝付款 ${yuan(order.total_amount)}`, `Pay ${yuan(order.total_amount)} with Alipay`), () => busy(pay, () => openCashier(order, Number(parts.value))), "primary");
+    const cancel = button("cancel", words("取消订单", "Cancel the order"), () => busy(cancel, () => this.cancel()), "quiet");
+    const complete = button("complete", words("确认收货", "I have the goods"), () => busy(complete, () => this.step("complete")), "primary");
+    return h("div", { className: "actions" },
+      isPayable ? [parts, pay] : null, order.status === "shipped" ? complete : null, isOpen ? cancel : null);
+  }
+
+  async cancel() {
+    const question = words("确定取消这笔订单吗？取消后不能恢复。", "Cancel this order? It cannot be undone.");
+    if (await confirmed(question, words("取消订单", "Cancel it"), words("保留", "Keep it"))) await this.step("cancel");
+  }
+
+  async step(name) {
+    await this.take(await call("POST", `/v1/orders/${this.order.id}/${name}`, {}));
   }
 }
 
-function orderView(order, draw) {
-  return [
-    back(),
-    h("section", { className: "card" },
-      h("p", {}, `订单 #${order.id} `, h("small", {}, "Order")),
-      headline(order),
-      h("ol", { className: "steps" }, steps(order).map(stepView)),
-      actions(order, draw)),
-    h("section", { className: "card" }, h("h2", {}, words("商品", "Items")), ...goods(order)),
-    h("section", { className: "card" }, h("h2", {}, words("收货与付款", "Delivery and payment")), facts(order)),
-  ];
-}
-
-function headline(order) {
-  const { chinese, english } = statusOf(order);
-  clearInterval(ticking);
-  const left = h("b", { className: "left" });
-  const isWaiting = order.status === "awaiting_payment";
-  if (isWaiting) {
-    const show = () => { left.textContent = `剩余 ${remaining(order.pay_before)}`; };
-    show();
-    ticking = setInterval(show, 1000);
-  }
-  return h("h1", {}, words(chinese, english), isWaiting ? left : null);
-}
-
-function remaining(deadline) {
-  const seconds = Math.max(0, Math.round((new Date(deadline) - Date.now()) / 1000));
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-}
+const remaining = (order) => Math.max(0, Math.round((new Date(order.pay_before) - Date.now()) / 1000));
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 
 function stepView(step) {
-  return h("li", { className: step.state }, words(step.chinese, step.english), h("time", {}, step.at ? clock(step.at) : ""));
-}
-
-function actions(order, draw) {
-  const parts = installments();
-  const pay = button("去支付宝付款", "Pay with Alipay", () => busy(pay, () => openCashier(order, Number(parts.value))), "primary");
-  const cancel = button("取消订单", "Cancel", () => busy(cancel, () => step(order, "cancel", draw)), "quiet");
-  const complete = button("确认收货", "I have the goods", () => busy(complete, () => step(order, "complete", draw)), "primary");
-  const isOpen = CANCELLABLE.includes(order.status) || (order.status === "awaiting_shipment" && order.pay_method === "cash");
-  return h("div", { className: "actions" },
-    order.status === "awaiting_payment" ? parts : null,
-    order.status === "awaiting_payment" ? pay : null,
-    order.status === "shipped" ? complete : null,
-    isOpen ? cancel : null);
+  return h("li", { className: step.state }, step.text, step.at ? h("time", { dateTime: step.at }, shortly(step.at)) : null);
 }
 
 /** At once, or 花呗分期; what was chosen stays chosen when the order is drawn anew. */
 function installments() {
-  const choices = [[0, "一次付清 at once"], ...[3, 6, 12].map((number) => [number, `花呗分 ${number} 期 installments`])];
-  const select = h("select", { onchange: () => { chosen = select.value; }, "aria-label": "分期 Installments" },
+  const choices = [[0, words("一次付清", "at once")], ...[3, 6, 12].map((number) => [number, words(`花呗分 ${number} 期`, `${number} instalments`)])];
+  const select = h("select", { id: "parts", onchange: () => { chosen = select.value; }, "aria-label": words("分期", "Instalments") },
     choices.map(([number, text]) => h("option", { value: String(number) }, text)));
   select.value = chosen;
   return select;
@@ -117,38 +148,4 @@ async function openCashier(order, parts) {
   const way = parts ? { method, installments: parts } : { method };
   const payment = await call("POST", `/v1/orders/${order.id}/payments`, way);
   location.assign(payment.pay_url);
-}
-
-async function step(order, name, draw) {
-  draw(await call("POST", `/v1/orders/${order.id}/${name}`, {}));
-}
-
-function goods(order) {
-  const short = new Map((order.shortages ?? []).map((shortage) => [shortage.sku_id, shortage]));
-  const lines = order.items.map((line) => h("li", {},
-    h("span", {}, line.title ?? `SKU ${line.sku_id}`,
-      h("small", {}, line.unit_price ? `${yuan(line.unit_price)} × ${line.quantity}` : `× ${line.quantity}`),
-      short.has(line.sku_id) ? h("small", { className: "short" }, `仅剩 ${short.get(line.sku_id).available} 件 left`) : null),
-    h("span", {}, line.amount ? yuan(line.amount) : "")));
-  const discount = Number(order.discount ?? 0) > 0
-    ? h("p", { className: "line" }, words("优惠", "Discount"), h("span", {}, `-${yuan(order.discount)}`)) : null;
-  const totals = order.total_amount ? [
-    discount,
-    h("p", { className: "line" }, words("运费", "Freight"), h("span", {}, yuan(order.freight))),
-    h("p", { className: "line total" }, words("应付合计", "Total"), h("strong", {}, yuan(order.total_amount))),
-  ] : [];
-  return [h("ul", { className: "lines" }, lines), ...totals.filter(Boolean)];
-}
-
-function facts(order) {
-  const { recipient, phone, region, detail } = order.address;
-  const rows = [
-    ["收货", "Delivery", `${recipient} ${phone} · ${region} ${detail}`],
-    ["付款方式", "Method", order.pay_method === "cash" ? "货到付款 cash on delivery" : "支付宝 Alipay"],
-    ...order.shipments.map((parcel) => ["包裹", "Parcel", `${parcel.carrier} ${parcel.tracking_number} · ${clock(parcel.shipped_at)}`]),
-    order.pay_before && ["付款期限", "Pay before", clock(order.pay_before)],
-    order.payment?.trade_no && ["支付宝交易号", "Trade", order.payment.trade_no],
-    order.payment && Number(order.payment.refunded_amount) > 0 && ["已退款", "Refunded", yuan(order.payment.refunded_amount)],
-  ].filter(Boolean);
-  return h("dl", {}, rows.flatMap(([chinese, english, value]) => [h("dt", {}, words(chinese, english)), h("dd", {}, value)]));
 }

@@ -1,6 +1,7 @@
 // One attempt to order has one Idempotency-Key, made once and kept until the service has answered: a double click,
 // a reload or a lost answer makes one order.
 
+import { addressOf } from "./address.js";
 import { ApiError, call, currentBuyer } from "./api.js";
 
 /** A key that nobody guesses; `crypto.randomUUID` is there over HTTPS and on this machine alone. */
@@ -19,12 +20,11 @@ function keyFor(request) {
 
 /** Orders what is selected in the cart, for that total in yuan or not at all. Throws ApiError. */
 export async function orderFromCart(payMethod, total) {
-  const buyer = currentBuyer();
   const body = {
     from_cart: true,
     expected_total: total,
     pay_method: payMethod,
-    address: { recipient: `买家 ${buyer}`, phone: "13800000000", region: "上海市 黄浦区", detail: "示例路 1 号" },
+    address: addressOf(currentBuyer()),
   };
   try {
     const order = await call("POST", "/v1/orders", body, { "Idempotency-Key": keyFor(JSON.stringify(body)) });

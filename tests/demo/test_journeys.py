@@ -1,0 +1,145 @@
+"""What a buyer goes through in the demo shop, in a real browser on a whole running stack."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ops.up import RunningStack
+from tests.shared.pages import (
+    a_browser,
+    a_page,
+    a_stack,
+    barriers,
+    needs_chromium,
+    order,
+    overflow,
+    pay_at_cashier,
+    put_in_cart,
+    set_stock,
+)
+
+pytestmark = [needs_chromium, pytest.mark.timeout(240)]
+_MOST_TABS = 80
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    with a_stack(tmp_path_factory.mktemp("journeys") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with a_browser() as started:
+        yield started
+
+
+def test_a_buyer_sees_the_freight_first_pays_at_the_cashier_and_comes_back(
+    stack: RunningStack, browser: Browser
+) -> None:
+    with a_page(browser, stack) as page:
+        page.goto("/")
+        put_in_cart(page, "1")
+        expect(page.locator(".basket")).to_contain_text("¥10.00")
+        expect(page.locator(".basket .total")).to_contain_text("¥138.00")
+        assert barriers(page) == []
+        page.locator("#order:not([aria-disabled])").click()
+        expect(page.locator("#pay")).to_be_visible()
+        expect(page.locator(".total")).to_contain_text("应付")
+        assert barriers(page) == []
+        page.locator("#pay").click()
+        expect(page.locator("h1")).to_have_text("支付宝沙箱收银台")
+        assert barriers(page) == []
+        page.go_back()
+        pay_at_cashier(page)
+        expect(page.locator("h1")).to_have_text("待发货")
+        expect(page.locator(".total")).to_contain_text("已付")
+
+
+def test_a_buyer_who_cancels_is_asked_first(stack: RunningStack, browser: Browser) -> None:
+    with a_page(browser, stack, locale="en-GB", viewport={"width": 320, "height": 640}) as page:
+        page.goto("/")
+        expect(page.locator("#add-5")).to_be_visible()
+        assert overflow(page) == 0
+        order(page, "5", buyer="1002")
+        page.locator("#cancel").click()
+        page.get_by_role("button", name="Keep it").click()
+        expect(page.locator("#cancel")).to_be_focused()
+        expect(page.locator("h1")).to_contain_text("Awaiting payment")
+        page.locator("#cancel").click()
+        page.get_by_role("button", name="Cancel it").click()
+        expect(page.locator("h1")).to_have_text("Closed: cancelled")
+
+
+def test_what_is_sold_out_is_refused_in_words(stack: RunningStack, browser: Browser) -> None:
+    set_stock(stack, "11", 1)
+    with a_page(browser, stack, may_fail=True) as page:
+        page.goto("/")
+        page.locator("#buyer").select_option("1003")
+        put_in_cart(page, "11")
+        page.locator("#more-11").click()
+        expect(page.locator(".problems")).to_contain_text("只剩 1 件，您要 2 件")
+        page.locator("#less-11").click()
+        expect(page.locator("#order:not([aria-disabled])")).to_be_visible()
+        set_stock(stack, "11", 0)
+        page.locator("#order").click()
+        expect(page.locator("h1, #notice").filter(has_text="库存不足")).to_be_visible()
+
+
+def test_a_connection_that_was_lost_comes_back_by_itself(stack: RunningStack, browser: Browser) -> None:
+    with a_page(browser, stack, may_fail=True) as page:
+        order(page, "9")
+        _kill_api(stack)
+        expect(page.locator("#offline")).to_be_visible()
+        page.goto("/")
+        expect(page.locator("h1")).to_have_text(re.compile("暂时打不开|今日上架"))
+        expect(page.locator("h1")).to_have_text("今日上架")
+        page.locator(".orders a").first.click()
+        expect(page.locator("#cancel")).to_be_visible()
+        expect(page.locator("#offline")).to_be_hidden()
+
+
+def _kill_api(stack: RunningStack) -> None:
+    for pid in stack.pids("api"):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_the_keyboard_alone_orders_on_the_narrowest_screen(stack: RunningStack, browser: Browser) -> None:
+    with a_page(browser, stack, viewport={"width": 320, "height": 640}) as page:
+        page.goto("/")
+        expect(page.locator("#add-3")).to_be_visible()
+        _tab_to(page, "#add-3")
+        page.keyboard.press("Enter")
+        expect(page.locator("#notice")).to_contain_text("已加入购物车")
+        expect(page.locator("#add-3")).to_be_focused()
+        _tab_to(page, "#more-3")
+        page.keyboard.press("Enter")
+        expect(page.locator("#more-3")).to_be_focused()
+        expect(page.locator("#order:not([aria-disabled])")).to_be_visible()
+        assert overflow(page) == 0
+        assert page.locator("#more-3").bounding_box()["height"] >= 44  # type: ignore[index] # It is visible.
+        assert barriers(page) == []
+        _tab_to(page, "#order")
+        page.keyboard.press("Enter")
+        expect(page.locator("#pay")).to_be_visible()
+        assert overflow(page) == 0
+        _tab_to(page, "#pay")
+        page.keyboard.press("Enter")
+        page.locator("form[action$='/leave'] button").click()
+        page.get_by_role("link", name="返回商家").click()
+        expect(page.locator("h1")).to_have_text("今日上架")
+
+
+def _tab_to(page: Page, selector: str) -> None:
+    """Presses Tab until the focus is there."""
+    for _ in range(_MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.locator(selector).evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"Tab never comes to {selector}")
