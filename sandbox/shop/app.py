@@ -1,4 +1,4 @@
-"""The shop's own server: one page, its modules, and tokens for the demo buyers.
+"""The shop's own server: one page, its modules, tokens for the demo buyers, and a flash sale.
 
 Everything else the page asks of the checkout API itself, as any shop's frontend would.
 """
@@ -12,6 +12,7 @@ from api.auth import issue
 from checkout import settings
 from checkout.settings import Settings
 from sandbox.local import refuse_strangers
+from sandbox.shop.flash import Flash
 
 STATIC = Path(__file__).parent / "static"
 BUYERS = ("1001", "1002", "1003")
@@ -57,6 +58,8 @@ def create_app(config: Settings) -> WsgiApp:
     page = Page(config.public_url)
     app.add_route("/", page)
     app.add_route("/orders/{order_id:int(min=1)}", page)
+    app.add_route("/flash", page)
+    app.add_route("/flash/sale", Flash(config))
     app.add_route("/session", Session(config))
     app.add_static_route("/static", STATIC)
     return app

@@ -22,6 +22,7 @@ from tests.shared.pages import (
     pay_at_cashier,
     put_in_cart,
     set_stock,
+    visit,
 )
 
 pytestmark = [needs_chromium, pytest.mark.timeout(240)]
@@ -80,8 +81,7 @@ def test_a_buyer_who_cancels_is_asked_first(stack: RunningStack, browser: Browse
 def test_what_is_sold_out_is_refused_in_words(stack: RunningStack, browser: Browser) -> None:
     set_stock(stack, "11", 1)
     with a_page(browser, stack, may_fail=True) as page:
-        page.goto("/")
-        page.locator("#buyer").select_option("1003")
+        visit(page, "1003")
         put_in_cart(page, "11")
         page.locator("#more-11").click()
         expect(page.locator(".problems")).to_contain_text("只剩 1 件，您要 2 件")
@@ -143,3 +143,25 @@ def _tab_to(page: Page, selector: str) -> None:
         if page.locator(selector).evaluate("element => element === document.activeElement"):
             return
     raise AssertionError(f"Tab never comes to {selector}")
+
+
+def test_a_thousand_want_fifty_and_exactly_fifty_are_sold(stack: RunningStack, browser: Browser) -> None:
+    with a_page(browser, stack) as page:
+        page.goto("/flash")
+        page.locator("#start").click()
+        expect(page.locator(".verdict")).to_contain_text("50 件全部卖出", timeout=100_000)
+        seen = dict(
+            zip(
+                page.locator(".figures dt").all_inner_texts(),
+                page.locator(".figures dd").all_inner_texts(),
+                strict=True,
+            )
+        )
+        assert {name: seen[name] for name in ("请求", "拒绝", "剩余库存", "成交", "已付款")} == {
+            "请求": "1000",
+            "拒绝": "950",
+            "剩余库存": "0",
+            "成交": "50",
+            "已付款": "50",
+        }
+        assert barriers(page) == []

@@ -36,7 +36,7 @@ def shop(config: Settings) -> falcon.testing.TestClient:
     return falcon.testing.TestClient(create_app(config), headers={"Host": "127.0.0.1:8001"})
 
 
-@pytest.mark.parametrize("path", ["/", "/orders/17"])
+@pytest.mark.parametrize("path", ["/", "/orders/17", "/flash"])
 def test_the_page_may_talk_to_its_own_server_and_the_api_only(shop: falcon.testing.TestClient, path: str) -> None:
     answer = shop.simulate_get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")

@@ -89,6 +89,14 @@ def set_stock(stack: RunningStack, sku_id: str, units: int) -> None:
     assert answer.status == 200, answer.data
 
 
+def visit(page: Page, buyer: str) -> None:
+    """The shop as that buyer sees it."""
+    page.goto("/")
+    expect(page.locator("main:not([aria-busy]) h1")).to_be_visible()
+    page.locator("#buyer").select_option(buyer)
+    expect(page.locator("main:not([aria-busy]) h1")).to_be_visible()
+
+
 def put_in_cart(page: Page, sku_id: str) -> None:
     """One more of it, seen in the cart with its quote."""
     page.locator(f"#add-{sku_id}").click()
@@ -97,8 +105,7 @@ def put_in_cart(page: Page, sku_id: str) -> None:
 
 def order(page: Page, sku_id: str, buyer: str = "1001") -> None:
     """Orders one, and waits until it can be paid."""
-    page.goto("/")
-    page.locator("#buyer").select_option(buyer)
+    visit(page, buyer)
     put_in_cart(page, sku_id)
     page.locator("#order:not([aria-disabled])").click()
     expect(page.locator("#pay")).to_be_visible()

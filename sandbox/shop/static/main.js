@@ -1,7 +1,8 @@
-// The page: the shop at /, one order at /orders/{id}.
+// The page: the shop at /, one order at /orders/{id}, the flash sale at /flash.
 
 import { signIn } from "./api.js";
 import { button, h } from "./dom.js";
+import { showFlash } from "./flash.js";
 import { switchLanguage, words } from "./language.js";
 import { showOrder } from "./order.js";
 import { showShop } from "./shop.js";
@@ -15,13 +16,16 @@ async function open(buyer) {
   const session = await signIn(buyer);
   select.replaceChildren(...session.buyers.map((id) => h("option", { value: id, selected: id === session.buyer }, id)));
   const [, orderId] = location.pathname.match(/^\/orders\/(\d+)$/) ?? [];
-  await (orderId ? showOrder(main, orderId) : showShop(main));
+  if (location.pathname === "/flash") await showFlash(main);
+  else await (orderId ? showOrder(main, orderId) : showShop(main));
 }
 
 async function attempt(buyer) {
   clearTimeout(again);
+  main.setAttribute("aria-busy", "true");
   try {
     await open(buyer);
+    main.removeAttribute("aria-busy");
   } catch (error) {
     showAway(error, buyer);
     again = setTimeout(() => attempt(buyer), AGAIN_MILLISECONDS);
@@ -41,7 +45,7 @@ function showAway(error, buyer) {
 
 /** The words that stand in the page itself. */
 function dress() {
-  const said = { brand: ["风物小店", "Demo shop"], whose: ["买家", "Buyer"], foot: ["本机沙箱，不产生真实订单与资金。", "A sandbox on this machine: no real orders, no real money."] };
+  const said = { brand: ["风物小店", "Demo shop"], whose: ["买家", "Buyer"], flash: ["秒杀演示", "Flash sale"], foot: ["本机沙箱，不产生真实订单与资金。", "A sandbox on this machine: no real orders, no real money."] };
   for (const [id, both] of Object.entries(said)) {
     const place = document.getElementById(id);
     if (place) place.textContent = words(...both);

@@ -3,6 +3,8 @@
 import { addressOf } from "./address.js";
 import { call, currentBuyer, takes } from "./api.js";
 
+const AGAIN_MILLISECONDS = 3000;
+
 export class Quote {
   constructor(ondraw) {
     this.ondraw = ondraw;
@@ -16,7 +18,7 @@ export class Quote {
   want(items) {
     const lines = items.map(({ sku_id, quantity }) => ({ sku_id, quantity }));
     const wanted = JSON.stringify(lines);
-    if (wanted === this.wanted && !this.fault) return;
+    if (wanted === this.wanted) return;
     this.wanted = wanted;
     this.fault = null;
     if (!this.asking && lines.length) this.ask();
@@ -34,8 +36,12 @@ export class Quote {
     try {
       this.last = await call("POST", "/v1/quotes", body);
       this.known = about;
+      this.fault = null;
     } catch (error) {
-      if (about === this.wanted) this.fault = error;
+      if (about === this.wanted) {
+        this.fault = error;
+        setTimeout(() => { if (about === this.wanted && !this.asking) this.ask(); }, AGAIN_MILLISECONDS);
+      }
     }
     this.asking = false;
     if (about !== this.wanted && this.wanted !== "[]") this.ask();
