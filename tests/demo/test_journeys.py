@@ -27,6 +27,8 @@ from tests.shared.pages import (
 
 pytestmark = [needs_chromium, pytest.mark.timeout(240)]
 _MOST_TABS = 80
+# They take long, or depend on how fast a killed API comes back.
+by_wish = pytest.mark.skipif("CHECKOUT_TEST_PAGES" not in os.environ, reason="CHECKOUT_TEST_PAGES asks for it")
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,7 @@ def test_what_is_sold_out_is_refused_in_words(stack: RunningStack, browser: Brow
         expect(page.locator("h1, #notice").filter(has_text="库存不足")).to_be_visible()
 
 
+@by_wish
 def test_a_connection_that_was_lost_comes_back_by_itself(stack: RunningStack, browser: Browser) -> None:
     with a_page(browser, stack, may_fail=True) as page:
         order(page, "9")
@@ -145,6 +148,7 @@ def _tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"Tab never comes to {selector}")
 
 
+@by_wish
 def test_a_thousand_want_fifty_and_exactly_fifty_are_sold(stack: RunningStack, browser: Browser) -> None:
     with a_page(browser, stack) as page:
         page.goto("/flash")

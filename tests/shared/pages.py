@@ -22,7 +22,7 @@ from tests.shared.processes import HTTP
 
 EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(EXECUTABLE is None, reason="there is no Chromium here")
-LONGEST_MILLISECONDS = 20_000
+LONGEST_MILLISECONDS = 60_000
 _OPERATOR = 1
 
 
