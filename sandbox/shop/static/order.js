@@ -96,10 +96,12 @@ class OrderPage {
     if (isWaiting) {
       const show = () => {
         left.textContent = remaining(order) ? words(`剩余 ${clock(remaining(order))}`, `${clock(remaining(order))} left`) : words("付款时间已到", "time is over");
-        if (!remaining(order) && document.getElementById("pay")) this.draw();
       };
       show();
-      ticking = setInterval(show, 1000);
+      ticking = setInterval(() => {
+        show();
+        if (!remaining(order) && document.getElementById("pay")) this.draw();
+      }, 1000);
     }
     return h("h1", {}, statusOf(order).text, isWaiting ? left : null);
   }
