@@ -21,6 +21,7 @@ export class ApiError extends Error {
 export async function signIn(buyer = localStorage.getItem("buyer")) {
   let answer = await reach(`/session?buyer=${encodeURIComponent(buyer ?? "")}`);
   if (answer.status === 404) answer = await reach("/session");
+  if (!answer.ok) throw new ApiError(answer.status, {});
   session = await answer.json();
   localStorage.setItem("buyer", session.buyer);
   return session;
