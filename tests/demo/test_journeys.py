@@ -11,12 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ops.up import RunningStack
+from tests.shared.browser import a_browser, barriers, needs_chromium
 from tests.shared.pages import (
-    a_browser,
     a_page,
     a_stack,
-    barriers,
-    needs_chromium,
     order,
     overflow,
     pay_at_cashier,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,8 +32,8 @@ def a_browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def a_page(browser: Browser, url: str, *, may_refuse: bool = False, **settings: Any) -> Iterator[Page]:
-    """A page of that site, which ends without an error in its console and without a request to another host.
+def a_page(browser: Browser, url: str, *others: str, may_refuse: bool = False, **settings: Any) -> Iterator[Page]:
+    """A page of that site, which ends without an error in its console and without a request to others than it names.
 
     `may_refuse`: what the service refuses is part of the test; the browser itself logs it as an error.
     """
@@ -43,7 +43,7 @@ def a_page(browser: Browser, url: str, *, may_refuse: bool = False, **settings: 
     page = context.new_page()
     page.on("console", lambda message: faults.extend(_errors(message, may_refuse=may_refuse)))
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("request", lambda request: None if _is_of(url, request.url) else faults.append(request.url))
+    page.on("request", lambda request: None if _is_of((url, *others), request.url) else faults.append(request.url))
     try:
         yield page
         assert not faults, faults
@@ -56,9 +56,9 @@ def _errors(message: ConsoleMessage, *, may_refuse: bool) -> list[str]:
     return [message.text] if message.type == "error" and not is_refusal else []
 
 
-def _is_of(site: str, url: str) -> bool:
+def _is_of(sites: Sequence[str], url: str) -> bool:
     asked = urlsplit(url)
-    return asked.scheme in ("data", "blob") or asked.netloc == urlsplit(site).netloc
+    return asked.scheme in ("data", "blob") or asked.netloc in {urlsplit(site).netloc for site in sites}
 
 
 def barriers(page: Page) -> list[str]:
