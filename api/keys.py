@@ -35,7 +35,6 @@ class SetUnreadable(CheckoutError):
     """The set cannot be had, or holds no key of ours to use."""
 
     code = "unavailable"
-    retry = True
 
 
 class _Prepared(HMACAlgorithm):

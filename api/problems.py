@@ -14,6 +14,7 @@ from structlog import get_logger
 
 from api.answers import Shortage
 from api.bodies import IN_WORDS
+from api.codes import CODES
 from checkout import db
 from checkout.errors import CheckoutError, Invalid
 
@@ -22,33 +23,6 @@ log = get_logger(__name__)
 TYPE = "application/problem+json"
 RETRY_SECONDS = 2
 
-_STATUS = {
-    "not_found": 404,
-    "invalid": 422,
-    "idempotency_key_reused": 422,
-    "empty_cart": 422,
-    "refund_exceeds_paid": 422,
-    "refund_exceeds_bought": 422,
-    "upgrade_unfinished": 409,
-    "pricing_failed": 503,
-    "not_cancellable": 409,
-    "not_payable": 409,
-    "not_waiting": 409,
-    "not_shippable": 409,
-    "not_completable": 409,
-    "not_refundable": 409,
-    "unavailable": 503,
-    "alipay_unknown": 503,
-    "alipay_refuses": 409,
-    "unauthorized": 401,
-    "forbidden": 403,
-    "bad_request": 400,
-    "body_too_large": 413,
-    "request_timeout": 408,
-    "unsupported_media_type": 415,
-    "cart_full": 422,
-    "too_many_orders": 429,
-}
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 413: "body_too_large"}
 
 
@@ -92,7 +66,6 @@ class TooManyOrders(CheckoutError):
     """The user's rate at the door is used up."""
 
     code = "too_many_orders"
-    retry = True
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -110,12 +83,17 @@ def write(resp: Response, problem: Problem) -> None:
     resp.status = problem.status
     resp.content_type = TYPE
     resp.data = msgspec.json.encode(problem)
+    if CODES[problem.code].is_passing:
+        resp.set_header("Retry-After", str(RETRY_SECONDS))
+    if problem.status == 401:
+        resp.set_header("WWW-Authenticate", "Bearer")
 
 
 def of(error: CheckoutError) -> Problem:
-    status = _STATUS.get(error.code, 500)
+    """Raises KeyError for what is nobody's business outside."""
+    code = CODES[error.code]
     faults = [{"path": error.details["path"], "message": str(error)}] if isinstance(error, Invalid) else []
-    return Problem(error.code.replace("_", " "), status, error.code, str(error), faults)
+    return Problem(code.title, code.status, code.code, str(error), faults)
 
 
 def out_of_stock(shortages: Sequence[dict[str, Any]]) -> Problem:
@@ -146,15 +124,10 @@ def _in_words(message: str) -> str:
 
 
 async def on_checkout_error(_req: Request, resp: Response, error: CheckoutError, _params: dict[str, Any]) -> None:
-    problem = of(error)
-    if problem.status == 500:  # Nobody's request is at fault, and what is belongs into the log.
+    if error.code not in CODES:  # Nobody's request is at fault, and what is belongs into the log.
         await on_any_error(_req, resp, error, _params)
         return
-    if error.retry:
-        resp.set_header("Retry-After", str(RETRY_SECONDS))
-    if problem.status == 401:
-        resp.set_header("WWW-Authenticate", "Bearer")
-    write(resp, problem)
+    write(resp, of(error))
 
 
 async def on_database_error(req: Request, resp: Response, error: SQLAlchemyError, params: dict[str, Any]) -> None:
@@ -162,7 +135,6 @@ async def on_database_error(req: Request, resp: Response, error: SQLAlchemyError
     if isinstance(error, DBAPIError) and not db.is_passing(error):
         await on_any_error(req, resp, error, params)
         return
-    resp.set_header("Retry-After", str(RETRY_SECONDS))
     write(resp, Problem("unavailable", 503, "unavailable", "the database is away; the same request may be sent again"))
     log.warning("database_away", error=type(error).__name__)
 

@@ -1,4 +1,4 @@
-"""The one family of errors. `code` is stable and public, `retry` says whether the same call may succeed later."""
+"""The one family of errors. `code` is stable and public."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ class CheckoutError(Exception):
     """Something that the caller asked for cannot be done."""
 
     code = "error"
-    retry = False
 
     def __init__(self, message: str, **details: str) -> None:
         super().__init__(message)
@@ -105,7 +104,6 @@ class Unavailable(CheckoutError):
     """A part that is needed is away, or its answer is unknown."""
 
     code = "unavailable"
-    retry = True
 
 
 class SettingsError(CheckoutError):

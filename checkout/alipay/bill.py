@@ -30,7 +30,6 @@ class NotReady(CheckoutError):
     """Alipay has no answer yet; the same question later has one."""
 
     code = "bill_not_ready"
-    retry = True
 
 
 class BillRefused(CheckoutError):

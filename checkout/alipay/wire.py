@@ -34,7 +34,6 @@ class NoAnswer(CheckoutError):
     """Nothing that can be believed came back: whether the call was executed is unknown."""
 
     code = "alipay_unknown"
-    retry = True
 
     def __init__(self, message: str, *, was_sent: bool = True) -> None:
         super().__init__(message)

@@ -61,7 +61,6 @@ class Partly(CheckoutError):
     """So many events from the batch's beginning have surely been sent; of the others nobody knows."""
 
     code = "events_partly_sent"
-    retry = True
 
     def __init__(self, count: int, why: str) -> None:
         super().__init__(f"{count} events were confirmed, then {why}")

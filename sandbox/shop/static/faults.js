@@ -13,7 +13,6 @@ const SAID = {
   idempotency_key_reused: ["这次提交与上一次不同，请刷新后再试。", "This attempt differs from the last; reload and try again."],
   too_many_orders: ["下单太频繁，请稍后再试。", "Too many orders at once; try again in a moment."],
   alipay_refuses: ["支付宝拒绝了这次付款。", "Alipay refuses this payment."],
-  alipay_unknown: ["支付宝没有回答，请重试。", "Alipay has not answered; try again."],
   unavailable: ["服务暂时不可用，请重试。", "The service is away for the moment; try again."],
   unreachable: ["暂时联系不上服务，请重试。", "The service cannot be reached; try again."],
 };
