@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from api.bodies import Address
+from api.formats import Amount, Number, Path, PaymentId, Time
+from api.words import OrderReason, OrderStatus, PaymentStatus, PayMethod
 from checkout import clock, money
 from checkout.events.log import Logged
 from checkout.orders import views
@@ -17,13 +18,15 @@ from checkout.stock.catalog import Listed
 
 
 class LineBody(msgspec.Struct):
+    """Until the order is placed it is known what was asked for, and no more."""
+
     sku_id: str
     quantity: int
     spu_id: str | UnsetType = UNSET
     title: str | UnsetType = UNSET
-    unit_price: str | UnsetType = UNSET
-    discount: str | UnsetType = UNSET
-    amount: str | UnsetType = UNSET
+    unit_price: Amount | UnsetType = UNSET
+    discount: Amount | UnsetType = UNSET
+    amount: Amount | UnsetType = UNSET
     shipped_quantity: int | UnsetType = UNSET
     refunded_quantity: int | UnsetType = UNSET
 
@@ -38,14 +41,25 @@ class ShipmentBody(msgspec.Struct):
     carrier: str
     tracking_number: str
     items: list[ParcelLine]
-    shipped_at: str
+    shipped_at: Time
 
 
 class PaymentSummary(msgspec.Struct):
-    id: str
-    status: str
+    """The attempt that was kept, else the newest. `trade_no` is Alipay's; null until it has made a trade."""
+
+    id: PaymentId
+    status: PaymentStatus
     trade_no: str | None
-    refunded_amount: str
+    refunded_amount: Amount
+
+
+class Destination(msgspec.Struct):
+    """Where the order goes; all but the region is empty once its buyer was erased."""
+
+    recipient: str
+    phone: str
+    region: str
+    detail: str
 
 
 class Shortage(msgspec.Struct):
@@ -55,52 +69,54 @@ class Shortage(msgspec.Struct):
 
 
 class OrderBody(msgspec.Struct):
-    id: str
-    status: str
-    pay_method: str
+    """Each time is there once that has happened; the amounts, once the order is placed or its price has changed."""
+
+    id: Number
+    status: OrderStatus
+    pay_method: PayMethod
     items: list[LineBody]
     total_count: int
-    address: Address
+    address: Destination
     remark: str
     reference: str
     metadata: dict[str, str]
-    accepted_at: str
+    accepted_at: Time
     shipments: list[ShipmentBody]
-    events_url: str
-    user_id: str | UnsetType = UNSET  # for operators, who see everybody's
-    reason: str | UnsetType = UNSET
-    goods_amount: str | UnsetType = UNSET
-    discount: str | UnsetType = UNSET
-    freight: str | UnsetType = UNSET
-    total_amount: str | UnsetType = UNSET
-    placed_at: str | UnsetType = UNSET
-    pay_before: str | UnsetType = UNSET
-    paid_at: str | UnsetType = UNSET
-    shipped_at: str | UnsetType = UNSET
-    completed_at: str | UnsetType = UNSET
-    closed_at: str | UnsetType = UNSET
+    events_url: Path
+    user_id: Number | UnsetType = UNSET  # for operators, who see everybody's
+    reason: OrderReason | UnsetType = UNSET
+    goods_amount: Amount | UnsetType = UNSET
+    discount: Amount | UnsetType = UNSET
+    freight: Amount | UnsetType = UNSET
+    total_amount: Amount | UnsetType = UNSET
+    placed_at: Time | UnsetType = UNSET
+    pay_before: Time | UnsetType = UNSET
+    paid_at: Time | UnsetType = UNSET
+    shipped_at: Time | UnsetType = UNSET
+    completed_at: Time | UnsetType = UNSET
+    closed_at: Time | UnsetType = UNSET
     payment: PaymentSummary | UnsetType = UNSET
     shortages: list[Shortage] | UnsetType = UNSET
 
 
 class OrderPage(msgspec.Struct):
     orders: list[OrderBody]
-    next_cursor: str | None = None
+    next_cursor: str | None
 
 
 class SkuBody(msgspec.Struct):
     id: str
     spu_id: str
     title: str
-    price: str
+    price: Amount
     in_stock: bool
     on_sale: bool
-    limit_per_user: int | None = None
+    limit_per_user: int | None
 
 
 class SkuPage(msgspec.Struct):
     skus: list[SkuBody]
-    next_cursor: str | None = None
+    next_cursor: str | None
 
 
 class CartLine(msgspec.Struct):
@@ -117,11 +133,11 @@ class CloudEvent(msgspec.Struct):
     """CloudEvents 1.0."""
 
     specversion: str
-    id: str
+    id: Number
     source: str
     type: str
     subject: str
-    time: str
+    time: Time
     datacontenttype: str
     sequence: int
     data: dict[str, Any]
@@ -130,7 +146,7 @@ class CloudEvent(msgspec.Struct):
 
 class EventPage(msgspec.Struct):
     events: list[CloudEvent]
-    next_after: str | None = None
+    next_after: Number | None
 
 
 def accepted_body(order_id: int, request: Request, accepted_at: str, events_url: str) -> OrderBody:
@@ -142,7 +158,7 @@ def accepted_body(order_id: int, request: Request, accepted_at: str, events_url:
         pay_method=request.pay_method,
         items=[LineBody(sku_id, quantity) for sku_id, quantity in request.lines],
         total_count=sum(quantity for _, quantity in request.lines),
-        address=Address(address.recipient, address.phone, address.region, address.detail),
+        address=Destination(address.recipient, address.phone, address.region, address.detail),
         remark=request.remark,
         reference=request.reference,
         metadata=dict(request.metadata),
@@ -159,7 +175,7 @@ def order_body(view: View, events_url: str) -> OrderBody:
         pay_method=view.pay_method,
         items=_lines(view),
         total_count=sum(view.quantities),
-        address=Address(view.recipient, view.phone, view.region, view.detail),
+        address=Destination(view.recipient, view.phone, view.region, view.detail),
         remark=view.remark,
         reference=view.reference,
         metadata=view.metadata or {},

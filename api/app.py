@@ -12,7 +12,7 @@ from falcon.asgi import Request, Response
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import documents, problems
+from api import documents, parameters, problems
 from api.front import ROUTE, Front
 from api.leaving import Leaving
 from api.routes import ROUTES, Route
@@ -44,7 +44,7 @@ def create_app(runtime: Runtime) -> falcon.asgi.App[Any, Any]:
     config = runtime.settings
     middleware: list[Any] = [_Lifespan(runtime)]
     if config.cors_origins:
-        exposed = ["Location", "ETag", "Retry-After", "Idempotent-Replayed"]
+        exposed = list(parameters.SENT)
         middleware.append(falcon.CORSMiddleware(allow_origins=list(config.cors_origins), expose_headers=exposed))
     app = falcon.asgi.App(middleware=middleware)
     app.req_options.strip_url_path_trailing_slash = False

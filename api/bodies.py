@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from api.words import PaymentMethod, PayMethod
 from checkout import money
 from checkout.errors import Invalid
 from checkout.orders import cart
@@ -50,7 +51,6 @@ IN_WORDS = {
 
 Yuan = Annotated[str, Meta(pattern=money.YUAN, examples=["119.80"])]
 Quantity = Annotated[int, Meta(ge=1, le=999)]
-Status = Literal["accepted", "rejected", "awaiting_payment", "awaiting_shipment", "shipped", "completed", "closed"]
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,14 +79,14 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class OrderRequest(Wanted, kw_only=True):
     """What is wanted, where it goes, and how it is paid for."""
 
-    pay_method: Literal["alipay", "cash"]
+    pay_method: PayMethod
     address: Address
 
 
 class QuoteRequest(Wanted, kw_only=True):
     """The same; who only wants to know the price has no address yet."""
 
-    pay_method: Literal["alipay", "cash"] = "alipay"
+    pay_method: PayMethod = "alipay"
     address: Address | UnsetType = UNSET
 
 
@@ -98,7 +98,7 @@ class CartItemRequest(msgspec.Struct, forbid_unknown_fields=True):
 class PaymentRequest(msgspec.Struct, forbid_unknown_fields=True):
     """`mini` needs one of the two ids of its buyer; `installments` (花呗分期) are of page, wap and app."""
 
-    method: Literal["page", "wap", "app", "qr", "order_code", "mini"]
+    method: PaymentMethod
     buyer_open_id: OpenId | UnsetType = UNSET
     buyer_id: BuyerId | UnsetType = UNSET
     installments: Literal[3, 6, 12] | UnsetType = UNSET

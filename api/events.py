@@ -9,11 +9,14 @@ from api.answers import EventPage
 from api.runtime import Runtime
 from checkout.events import log
 
+USUAL_A_PAGE = 100
+MOST_A_PAGE = 1000
+
 
 async def page(api: Runtime, req: Request, resp: Response) -> None:
     """What the relay has sent after that event, oldest first."""
     await api.tokens.operator(req)
-    after, limit = reading.cursor(req, "after", 0), reading.limit(req, 100, 1000)
+    after, limit = reading.cursor(req, "after", 0), reading.limit(req, USUAL_A_PAGE, MOST_A_PAGE)
     found = await api.transact(lambda connection: log.published_after(connection, after, limit))
     following = str(found[-1].id) if len(found) == limit else None
     reading.answer(resp, EventPage([answers.event_body(event) for event in found], following))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 from redis import RedisError
 
+from api.formats import Time
 from checkout import clock
 from checkout.alipay import gate
 from checkout.audit import gauges
@@ -25,7 +26,7 @@ _FAILING = ("no_answer", "unsigned", "unknown")
 class FiguresBody(msgspec.Struct):
     """`accepted` orders are stored and not placed. The calls are all that were counted; null while Redis is away."""
 
-    read_at: str
+    read_at: Time
     accepted: dict[str, int]
     accepted_seconds: float
     payments_open: int

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import msgspec
 from falcon.asgi import Request, Response
 
 from api import reading
@@ -11,9 +14,20 @@ from checkout.audit import heartbeats
 from checkout.errors import Unavailable
 
 
+class Alive(msgspec.Struct):
+    status: Literal["ok"]
+
+
+class Ready(msgspec.Struct):
+    """`standing_still` names loops that have run and rest now."""
+
+    status: Literal["ok"]
+    standing_still: list[str]
+
+
 async def live(_api: Runtime, _req: Request, resp: Response) -> None:
     """The process answers."""
-    reading.answer(resp, {"status": "ok"})
+    reading.answer(resp, Alive("ok"))
 
 
 async def ready(api: Runtime, _req: Request, resp: Response) -> None:
@@ -23,4 +37,4 @@ async def ready(api: Runtime, _req: Request, resp: Response) -> None:
     if why := await api.transact(schema.misfit):
         raise Unavailable(f"the database does not fit: {why}")
     silent = await api.transact(heartbeats.standing_still)
-    reading.answer(resp, {"status": "ok", "standing_still": silent})
+    reading.answer(resp, Ready("ok", silent))

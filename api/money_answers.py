@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from api.formats import Address, Amount, Number, PaymentId, Time
+from api.words import Obstacle, PaymentMethod, PaymentStatus, RefundSource, RefundStatus
 from checkout import clock, money
 from checkout.payments import refunds
 from checkout.payments.offers import Offer
 from checkout.prices.basket import Line
-from checkout.quotes.quote import Quote
+from checkout.quotes.quote import Problem, Quote
 
 
 class PaymentBody(msgspec.Struct):
-    id: str
+    """By its method: `pay_url` (page, wap), `order_string` (app), `qr_code` (qr, order_code) or `trade_no` (mini)."""
+
+    id: PaymentId
     out_trade_no: str
-    method: str | None
-    status: str
-    amount: str
-    expires_at: str
-    pay_url: str | UnsetType = UNSET
+    method: PaymentMethod
+    status: PaymentStatus
+    amount: Amount
+    expires_at: Time
+    pay_url: Address | UnsetType = UNSET
     order_string: str | UnsetType = UNSET
     qr_code: str | UnsetType = UNSET
     trade_no: str | UnsetType = UNSET
@@ -27,12 +33,14 @@ class PaymentBody(msgspec.Struct):
 
 
 class AttemptBody(msgspec.Struct):
-    id: str
+    """`method` is null until the buyer asks to pay; `trade_no`, until Alipay has made a trade."""
+
+    id: PaymentId
     out_trade_no: str
-    method: str | None
-    status: str
-    amount: str
-    refunded_amount: str
+    method: PaymentMethod | None
+    status: PaymentStatus
+    amount: Amount
+    refunded_amount: Amount
     trade_no: str | None
     kept: bool
     installments: int | UnsetType = UNSET
@@ -45,22 +53,24 @@ class PaymentList(msgspec.Struct):
 class RefundedLine(msgspec.Struct):
     sku_id: str
     quantity: int
-    amount: str
+    amount: Amount
 
 
 class RefundBody(msgspec.Struct):
-    id: str
-    order_id: str
-    payment_id: str
-    amount: str
-    status: str
-    source: str
+    """`items`, `freight` and `restock` are those of a refund by line."""
+
+    id: Number
+    order_id: Number
+    payment_id: PaymentId
+    amount: Amount
+    status: RefundStatus
+    source: RefundSource
     reason: str
-    requested_at: str
+    requested_at: Time
     items: list[RefundedLine] | UnsetType = UNSET
-    freight: str | UnsetType = UNSET
+    freight: Amount | UnsetType = UNSET
     restock: bool | UnsetType = UNSET
-    finished_at: str | UnsetType = UNSET
+    finished_at: Time | UnsetType = UNSET
     error: str | UnsetType = UNSET
 
 
@@ -72,31 +82,35 @@ class QuoteLine(msgspec.Struct):
     sku_id: str
     title: str
     quantity: int
-    unit_price: str
-    discount: str
-    amount: str
+    unit_price: Amount
+    discount: Amount
+    amount: Amount
 
 
-class QuoteProblem(msgspec.Struct, omit_defaults=True):
-    code: str
-    sku_id: str | None = None
-    wanted: int | None = None
-    available: int | None = None
+class QuoteProblem(msgspec.Struct):
+    """Why an order would be refused now. Without a SKU: the whole of it."""
+
+    code: Obstacle
+    sku_id: str | UnsetType = UNSET
+    wanted: int | UnsetType = UNSET
+    available: int | UnsetType = UNSET
 
 
 class QuoteBody(msgspec.Struct):
+    """Nothing is stored, and nothing is held."""
+
     items: list[QuoteLine]
-    goods_amount: str
-    discount: str
-    freight: str
-    total_amount: str
+    goods_amount: Amount
+    discount: Amount
+    freight: Amount
+    total_amount: Amount
     problems: list[QuoteProblem]
 
 
-def payment_body(offer: Offer) -> PaymentBody:
+def payment_body(offer: Offer, method: str) -> PaymentBody:
     payment = offer.payment
     amount, expires = money.yuan(payment.amount_fen), clock.rfc3339(offer.pay_before)
-    body = PaymentBody(payment.id, payment.out_trade_no, payment.method, payment.status, amount, expires)
+    body = PaymentBody(payment.id, payment.out_trade_no, method, payment.status, amount, expires)
     body.installments = payment.installments or UNSET
     return body
 
@@ -131,10 +145,15 @@ def quote_body(quote: Quote) -> QuoteBody:
         discount=money.yuan(totals.discount_fen),
         freight=money.yuan(totals.freight_fen),
         total_amount=money.yuan(totals.total_fen),
-        problems=[QuoteProblem(*problem) for problem in quote.problems],
+        problems=[_obstacle(problem) for problem in quote.problems],
     )
 
 
 def _quoted(line: Line, discount_fen: int) -> QuoteLine:
     price, amount = money.yuan(line.unit_price_fen), money.yuan(line.amount_fen - discount_fen)
     return QuoteLine(line.sku_id, line.title, line.quantity, price, money.yuan(discount_fen), amount)
+
+
+def _obstacle(problem: Problem) -> QuoteProblem:
+    of_line: list[Any] = [UNSET if told is None else told for told in problem[1:]]
+    return QuoteProblem(problem.code, *of_line)

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from api.answers import SkuBody, sku_body
+from api.formats import Address, Difference, Number, Time
+from api.words import MatterKind
 from checkout import clock, money
 from checkout.audit.stuck import Matter
 from checkout.audit.timeline import MOST_ENTRIES, Entry
@@ -20,7 +22,7 @@ from checkout.webhooks.subjects import Subject
 
 
 class EntryBody(msgspec.Struct):
-    at: str
+    at: Time
     kind: str
     what: str
     detail: dict[str, Any]
@@ -32,11 +34,11 @@ class Timeline(msgspec.Struct):
 
 
 class MatterBody(msgspec.Struct):
-    kind: str
+    kind: MatterKind
     subject: str
-    since: str
-    order_id: str | None
-    amount: str | None
+    since: Time
+    order_id: Number | None
+    amount: Difference | None
     detail: str
     cure: str
 
@@ -45,7 +47,7 @@ class StuckPage(msgspec.Struct):
     matters: list[MatterBody]
     counts: dict[str, int]
     total: int
-    next_page: int | None = None
+    next_page: int | None
 
 
 class StockedSku(SkuBody, kw_only=True):
@@ -60,19 +62,19 @@ class StockBody(msgspec.Struct):
 
 
 class WebhookBody(msgspec.Struct):
-    id: str
-    url: str
+    id: Number
+    url: Address
     topics: list[str]
     private: bool
-    created_at: str
-    reached: str
+    created_at: Time
+    reached: Number
     set_aside: int
     gone: bool
     failures: int
-    next_try_at: str | None
-    last_at: str | None
+    next_try_at: Time | None
+    last_at: Time | None
     last_answer: str | None
-    former_secret_until: str | None
+    former_secret_until: Time | None
 
 
 class WebhookList(msgspec.Struct):
@@ -81,16 +83,16 @@ class WebhookList(msgspec.Struct):
 
 class WaitingSubject(msgspec.Struct):
     subject: str
-    event_id: str
-    event_at: str
+    event_id: Number
+    event_at: Time
     tries: int
-    next_try_at: str | None
+    next_try_at: Time | None
     answer: str
 
 
 class DeliveryBody(msgspec.Struct):
-    at: str
-    event_id: str
+    at: Time
+    event_id: Number
     topic: str
     subject: str
     taken: bool
@@ -105,9 +107,9 @@ class WebhookDetail(WebhookBody, kw_only=True):
 class WebhookSecret(msgspec.Struct):
     """Shown once."""
 
-    id: str
+    id: Number
     secret: str
-    former_secret_until: str | None = None
+    former_secret_until: Time | None
 
 
 class WebhookTest(msgspec.Struct):

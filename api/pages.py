@@ -28,6 +28,9 @@ _POLICY = "; ".join(
 )
 
 
+MEDIA = tuple(kind.partition(";")[0] for kind in _TYPES.values())
+
+
 class File(NamedTuple):
     """What a browser gets, and by which mark it asks whether it has changed."""
 

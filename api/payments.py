@@ -28,7 +28,7 @@ async def make(api: Runtime, req: Request, resp: Response, order_id: str) -> Non
     offer = await api.offers.submit(Asked(number, caller.user_id, way))
     if isinstance(offer, CheckoutError):
         raise offer
-    body = money_answers.payment_body(offer)
+    body = money_answers.payment_body(offer, way.method)
     if way.method in offers.CODES:
         body.qr_code = await api.call_alipay(lambda: _qr_code(api, offer))
     elif way.method == "mini":

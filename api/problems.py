@@ -15,6 +15,7 @@ from structlog import get_logger
 from api.answers import Shortage
 from api.bodies import IN_WORDS
 from api.codes import CODES
+from api.words import ProblemCode
 from checkout import db
 from checkout.errors import CheckoutError, Invalid
 
@@ -68,14 +69,21 @@ class TooManyOrders(CheckoutError):
     code = "too_many_orders"
 
 
+class Fault(msgspec.Struct):
+    """What does not fit, and where: a member like `items[0].quantity`, a parameter's name, or `$` for the whole."""
+
+    path: str
+    message: str
+
+
 class Problem(msgspec.Struct, omit_defaults=True):
     """RFC 9457, with our `code`, `errors` for what does not fit, and `shortages` for what is gone."""
 
     title: str
     status: int
-    code: str
+    code: ProblemCode
     detail: str = ""
-    errors: list[dict[str, str]] = []
+    errors: list[Fault] = []
     shortages: list[Shortage] = []
 
 
@@ -92,7 +100,7 @@ def write(resp: Response, problem: Problem) -> None:
 def of(error: CheckoutError) -> Problem:
     """Raises KeyError for what is nobody's business outside."""
     code = CODES[error.code]
-    faults = [{"path": error.details["path"], "message": str(error)}] if isinstance(error, Invalid) else []
+    faults = [Fault(error.details["path"], str(error))] if isinstance(error, Invalid) else []
     return Problem(code.title, code.status, code.code, str(error), faults)
 
 

@@ -19,6 +19,9 @@ MOST_BODY_BYTES = 64 * 1024
 MOST_DROPPED_BYTES = 8 * 1024 * 1024
 LARGEST_ID = 2**63 - 1
 LONGEST_WAIT_SECONDS = 30
+USUAL_A_PAGE = 50
+MOST_A_PAGE = 200
+LAST_PAGE = 1_000_000
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -89,13 +92,13 @@ def sku_id(text: str) -> str:
         raise NotFound("that is no SKU id") from error
 
 
-def limit(req: Request, default: int = 50, most: int = 200) -> int:
+def limit(req: Request, default: int = USUAL_A_PAGE, most: int = MOST_A_PAGE) -> int:
     return _parameter(req, "limit", default, 1, most)
 
 
 def page(req: Request) -> int:
     """Which page, from 1 on."""
-    return _parameter(req, "page", 1, 1, 1_000_000)
+    return _parameter(req, "page", 1, 1, LAST_PAGE)
 
 
 def cursor(req: Request, name: str, default: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,22 +28,35 @@ from api import (
     skus,
     webhooks,
 )
+from checkout.alipay import notify
 
 Handler = Callable[..., Awaitable[None]]
 
 
+# A struct is JSON; a tuple names other media types.
+Content = type[msgspec.Struct] | tuple[str, ...] | None
+
+
 class Route(NamedTuple):
-    """One operation. `auth` is "user", "operator" or "" for everybody; `answers` maps a status to its body."""
+    """One operation, and all that it takes and answers.
+
+    `auth` is "user", "operator", "stream" or "" for everybody; `answers` maps a status to its body; these answers have
+    the headers of `sends`, and sometimes those of `may_send`; `problems` are codes, beside those that follow from the
+    rest; `form` names the fields of a body that is a form.
+    """
 
     method: str
     path: str
     handler: Handler
-    answers: dict[int, type[msgspec.Struct] | None]
+    answers: dict[int, Content]
     auth: str = "user"
     body: type[msgspec.Struct] | None = None
     headers: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
-    problems: tuple[int, ...] = ()
+    problems: tuple[str, ...] = ()
+    sends: tuple[str, ...] = ()
+    may_send: tuple[str, ...] = ()
+    form: tuple[str, ...] = ()
 
     @property
     def operation(self) -> str:
@@ -53,77 +66,101 @@ class Route(NamedTuple):
     def summary(self) -> str:
         return (self.handler.__doc__ or "").strip().splitlines()[0]
 
+    @property
+    def codes(self) -> set[str]:
+        """Those of all problems that it may answer."""
+        found = set(self.problems)
+        for is_so, codes in (
+            (self.auth, _OF_CALLERS),
+            (self.auth == "operator", ("forbidden",)),
+            ("{" in self.path, ("not_found",)),
+            (self.headers == KEYED, ("bad_request",)),
+            (self.body, _OF_BODIES),
+            (self.path.startswith("/v1/"), ("internal",)),
+            # Alipay hears `failure` then.
+            (self.path.startswith("/v1/") and not self.form, ("unavailable",)),
+        ):
+            found.update(codes if is_so else ())
+        return found
 
-_KEYED = ("Idempotency-Key",)
-_NEVER: dict[int, Any] = {200: None}
-_PAGE: dict[int, Any] = {200: None, 304: None}
+
+_OF_CALLERS = ("unauthorized",)
+_OF_BODIES = ("bad_request", "request_timeout", "body_too_large", "unsupported_media_type", "invalid")
+KEYED = ("Idempotency-Key",)
+_FILE = ("If-None-Match",)
+_HTML: dict[int, Content] = {200: ("text/html",), 304: None}
+_FILES: dict[int, Content] = {200: pages.MEDIA, 304: None}
+_SAID: dict[int, Content] = dict.fromkeys((200, 408, 413), ("text/plain",))
 
 ROUTES = (
-    Route("POST", "/v1/orders", orders.place, {202: answers.OrderBody}, body=bodies.OrderRequest, headers=_KEYED,
-          problems=(409, 429, 503)),
+    Route("POST", "/v1/orders", orders.place, {202: answers.OrderBody}, body=bodies.OrderRequest, headers=KEYED,
+          sends=("Location", "ETag", "Retry-After"), may_send=("Idempotent-Replayed",),
+          problems=("out_of_stock", "idempotency_key_reused", "empty_cart", "too_many_orders", "upgrade_unfinished")),
     Route("GET", "/v1/orders", orders.page, {200: answers.OrderPage},
-          query=("status", "cursor", "limit", *operators.FILTERS)),
+          query=("status", "cursor", "limit", *operators.FILTERS), problems=("invalid", "forbidden")),
     Route("GET", "/v1/orders/{order_id}", orders.show, {200: answers.OrderBody, 304: None},
-          headers=("Prefer", "If-None-Match"), problems=(404,)),
-    Route("GET", "/v1/orders/{order_id}/events", orders.follow, _NEVER, query=("token",), headers=("Last-Event-ID",),
-          problems=(404,)),
+          headers=("Prefer", "If-None-Match"), sends=("ETag",), may_send=("Preference-Applied", "Retry-After")),
+    Route("GET", "/v1/orders/{order_id}/events", orders.follow, {200: ("text/event-stream",)}, auth="stream",
+          headers=("Last-Event-ID",)),
     Route("POST", "/v1/orders/{order_id}/cancel", orders.cancel, {200: answers.OrderBody}, body=bodies.Nothing,
-          problems=(404, 409)),
+          sends=("ETag",), problems=("not_cancellable",)),
     Route("POST", "/v1/orders/{order_id}/ship", orders.ship, {200: answers.OrderBody}, auth="operator",
-          body=bodies.ShipRequest, problems=(404, 409)),
+          body=bodies.ShipRequest, sends=("ETag",), problems=("not_shippable",)),
     Route("POST", "/v1/orders/{order_id}/shipments", shipments.send, {201: answers.ShipmentBody}, auth="operator",
-          body=bodies.ShipmentRequest, problems=(404, 409)),
+          body=bodies.ShipmentRequest, sends=("Location",), problems=("not_shippable", "upgrade_unfinished")),
     Route("PATCH", "/v1/orders/{order_id}/shipments/{n}", shipments.correct, {200: answers.ShipmentBody},
-          auth="operator", body=bodies.ShipmentCorrection, problems=(404,)),
+          auth="operator", body=bodies.ShipmentCorrection),
     Route("POST", "/v1/orders/{order_id}/complete", orders.complete, {200: answers.OrderBody}, body=bodies.Nothing,
-          problems=(404, 409)),
+          sends=("ETag",), problems=("not_completable",)),
     Route("POST", "/v1/orders/{order_id}/payments", payments.make, {201: money_answers.PaymentBody},
-          body=bodies.PaymentRequest, problems=(404, 409, 503)),
-    Route("GET", "/v1/orders/{order_id}/payments", payments.list_of_order, {200: money_answers.PaymentList},
-          problems=(404,)),
+          body=bodies.PaymentRequest, problems=("not_payable", "alipay_refuses")),
+    Route("GET", "/v1/orders/{order_id}/payments", payments.list_of_order, {200: money_answers.PaymentList}),
     Route("POST", "/v1/orders/{order_id}/refunds", refunds.make, {202: money_answers.RefundBody}, auth="operator",
-          body=bodies.RefundRequest, headers=_KEYED, problems=(404, 409)),
-    Route("GET", "/v1/orders/{order_id}/refunds", refunds.list_of_order, {200: money_answers.RefundList},
-          problems=(404,)),
-    Route("GET", "/v1/refunds/{refund_id}", refunds.show, {200: money_answers.RefundBody}, problems=(404,)),
+          body=bodies.RefundRequest, headers=KEYED, sends=("Location",), may_send=("Idempotent-Replayed",),
+          problems=("not_refundable", "refund_exceeds_paid", "refund_exceeds_bought", "idempotency_key_reused",
+                    "upgrade_unfinished")),
+    Route("GET", "/v1/orders/{order_id}/refunds", refunds.list_of_order, {200: money_answers.RefundList}),
+    Route("GET", "/v1/refunds/{refund_id}", refunds.show, {200: money_answers.RefundBody}),
     Route("POST", "/v1/quotes", quotes.make, {200: money_answers.QuoteBody}, body=bodies.QuoteRequest,
-          problems=(409, 503)),
-    Route("GET", "/v1/cart", cart.show, {200: answers.CartBody}, problems=(503,)),
+          problems=("empty_cart", "pricing_failed", "upgrade_unfinished")),
+    Route("GET", "/v1/cart", cart.show, {200: answers.CartBody}),
     Route("PUT", "/v1/cart/items/{sku_id}", cart.put, {200: answers.CartBody}, body=bodies.CartItemRequest,
-          problems=(404, 503)),
-    Route("DELETE", "/v1/cart/items/{sku_id}", cart.remove, {200: answers.CartBody}, problems=(404, 503)),
-    Route("GET", "/v1/skus", skus.page, {200: answers.SkuPage}, auth="", query=("cursor", "limit")),
-    Route("GET", "/v1/skus/{sku_id}", skus.show, {200: answers.SkuBody}, auth="", problems=(404,)),
+          problems=("cart_full",)),
+    Route("DELETE", "/v1/cart/items/{sku_id}", cart.remove, {200: answers.CartBody}),
+    Route("GET", "/v1/skus", skus.page, {200: answers.SkuPage}, auth="", query=("cursor", "limit"),
+          problems=("invalid",)),
+    Route("GET", "/v1/skus/{sku_id}", skus.show, {200: answers.SkuBody}, auth=""),
     Route("PUT", "/v1/skus/{sku_id}", skus.put, {200: operator_answers.StockedSku, 201: operator_answers.StockedSku},
-          auth="operator", body=operator_bodies.SkuRequest, problems=(404, 409)),
+          auth="operator", body=operator_bodies.SkuRequest, problems=("upgrade_unfinished",)),
     Route("POST", "/v1/skus/{sku_id}/stock", skus.stock, {200: operator_answers.StockBody}, auth="operator",
-          body=operator_bodies.StockRequest, problems=(404,)),
+          body=operator_bodies.StockRequest),
     Route("GET", "/v1/orders/{order_id}/timeline", operators.timeline, {200: operator_answers.Timeline},
-          auth="operator", problems=(404,)),
+          auth="operator"),
     Route("POST", "/v1/orders/{order_id}/retry", operators.retry, {202: answers.OrderBody}, auth="operator",
-          body=bodies.Nothing, problems=(404, 409)),
+          body=bodies.Nothing, problems=("not_waiting",)),
     Route("GET", "/v1/stuck", operators.stuck, {200: operator_answers.StuckPage}, auth="operator",
-          query=("kind", "page")),
+          query=("kind", "page"), problems=("invalid",)),
     Route("POST", "/v1/stuck/{kind}/{subject}/resolve", operators.resolve, {204: None}, auth="operator",
-          body=operator_bodies.ResolveRequest, problems=(404,)),
+          body=operator_bodies.ResolveRequest),
     Route("GET", "/v1/figures", operators.figures, {200: figures.FiguresBody}, auth="operator"),
     Route("GET", "/v1/webhooks", webhooks.page, {200: operator_answers.WebhookList}, auth="operator"),
     Route("POST", "/v1/webhooks", webhooks.add, {201: operator_answers.WebhookSecret}, auth="operator",
-          body=operator_bodies.WebhookRequest),
-    Route("GET", "/v1/webhooks/{webhook_id}", webhooks.show, {200: operator_answers.WebhookDetail}, auth="operator",
-          problems=(404,)),
-    Route("DELETE", "/v1/webhooks/{webhook_id}", webhooks.remove, {204: None}, auth="operator", problems=(404,)),
+          body=operator_bodies.WebhookRequest, sends=("Location",)),
+    Route("GET", "/v1/webhooks/{webhook_id}", webhooks.show, {200: operator_answers.WebhookDetail}, auth="operator"),
+    Route("DELETE", "/v1/webhooks/{webhook_id}", webhooks.remove, {204: None}, auth="operator"),
     Route("POST", "/v1/webhooks/{webhook_id}/test", webhooks.test, {200: operator_answers.WebhookTest},
-          auth="operator", problems=(404,)),
+          auth="operator"),
     Route("POST", "/v1/webhooks/{webhook_id}/replay", webhooks.replay, {200: operator_answers.WebhookBody},
-          auth="operator", body=operator_bodies.ReplayRequest, problems=(404,)),
+          auth="operator", body=operator_bodies.ReplayRequest),
     Route("POST", "/v1/webhooks/{webhook_id}/rotate", webhooks.rotate, {200: operator_answers.WebhookSecret},
-          auth="operator", problems=(404,)),
-    Route("GET", "/v1/events", events.page, {200: answers.EventPage}, auth="operator", query=("after", "limit")),
-    Route("POST", "/v1/alipay/notify", alipay.hear, _NEVER, auth="", problems=(413,)),
-    Route("GET", "/v1/alipay/return", alipay.come_back, {302: None}, auth=""),
-    Route("GET", "/console", pages.console, _PAGE, auth="", headers=("If-None-Match",)),
-    Route("GET", "/console/{file}", pages.file, _PAGE, auth="", headers=("If-None-Match",), problems=(404,)),
-    Route("GET", "/health/live", health.live, _NEVER, auth=""),
-    Route("GET", "/health/ready", health.ready, _NEVER, auth="", problems=(503,)),
+          auth="operator"),
+    Route("GET", "/v1/events", events.page, {200: answers.EventPage}, auth="operator", query=("after", "limit"),
+          problems=("invalid",)),
+    Route("POST", "/v1/alipay/notify", alipay.hear, _SAID, auth="", form=notify.REQUIRED),
+    Route("GET", "/v1/alipay/return", alipay.come_back, {302: None}, auth="", sends=("Location",),
+          query=("out_trade_no", "charset", "sign_type", "sign")),
+    Route("GET", "/console", pages.console, _HTML, auth="", headers=_FILE, sends=("ETag",)),
+    Route("GET", "/console/{file}", pages.file, _FILES, auth="", headers=_FILE, sends=("ETag",)),
+    Route("GET", "/health/live", health.live, {200: health.Alive}, auth=""),
+    Route("GET", "/health/ready", health.ready, {200: health.Ready}, auth="", problems=("unavailable",)),
 )  # fmt: skip # One operation a line or two reads better than one argument a line.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from api import answers, bodies, operator_answers
+from api import answers, operator_answers
 from api.answers import OrderBody
 from api.streams import Streams
 from checkout.audit import timeline as history
@@ -16,6 +16,7 @@ from checkout.orders import closing, shipping, sweep
 from checkout.orders import views as kept
 from checkout.orders.views import Sought, View
 from checkout.resources import Resources
+from checkout.schema import words
 from ops import order_sheet
 from ops.export import export
 from ops.shell import (
@@ -44,7 +45,7 @@ def orders() -> None:
 @orders.command(name="list")
 @data_dir_option
 @click.option("--user", "user_id", type=USER_ID, help="Only this user's.")
-@click.option("--status", type=click.Choice(get_args(bodies.Status)), help="Only orders with this status.")
+@click.option("--status", type=click.Choice(words.TYPES["order_status"]), help="Only orders with this status.")
 @click.option("--reference", default="", help="Only those with this number of the shop's own.")
 @click.option("--out-trade-no", default="", help="Only the one with this attempt.")
 @click.option("--trade-no", default="", help="Only the one that this trade of Alipay's is about.")

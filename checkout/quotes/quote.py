@@ -12,12 +12,17 @@ from checkout.db import Connection, sql
 from checkout.orders import pricing
 from checkout.orders.allocation import Terms
 from checkout.prices.basket import Basket, Line, Totals
+from checkout.schema import words
 from checkout.stock import limits, units
 from checkout.stock.units import Sku
 
+# Of a region that nothing is sent to the door takes no order.
+NOT_DELIVERED = "not_delivered"
+OBSTACLES = (*words.REASONS["rejected"], NOT_DELIVERED)
+
 
 class Problem(NamedTuple):
-    """Why an order of these lines would be refused; `code` is the reason that it would have."""
+    """Why an order of these lines would be refused; `code` is one of OBSTACLES."""
 
     code: str
     sku_id: str | None = None
@@ -101,4 +106,4 @@ def _of_the_whole(asked: Asked, seen: Seen, total_fen: int, terms: Terms) -> Ite
     if asked.expected_fen not in (None, total_fen):
         yield Problem("price_changed")
     if asked.region and not terms.prices.delivers_to(asked.region):
-        yield Problem("not_delivered")
+        yield Problem(NOT_DELIVERED)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import get_args
 
 import pytest
 
-from api import bodies, pages
+from api import pages
 from checkout.audit import stuck
 from checkout.events import log
+from checkout.schema import words
 
 
 def table(file: str, name: str) -> set[str]:
@@ -25,7 +25,7 @@ def table(file: str, name: str) -> set[str]:
     [
         ("words.js", "KIND", stuck.KINDS),
         ("matters.js", "CURES", stuck.KINDS),
-        ("words.js", "STATUS", get_args(bodies.Status)),
+        ("words.js", "STATUS", words.TYPES["order_status"]),
         ("words.js", "EVENT", [topic for topic in log.TOPICS if not topic.startswith("stock.")]),
     ],
 )
