@@ -160,7 +160,9 @@ ROUTES = (
     Route("GET", "/v1/alipay/return", alipay.come_back, {302: None}, auth="", sends=("Location",),
           query=("out_trade_no", "charset", "sign_type", "sign")),
     Route("GET", "/console", pages.console, _HTML, auth="", headers=_FILE, sends=("ETag",)),
-    Route("GET", "/console/{file}", pages.file, _FILES, auth="", headers=_FILE, sends=("ETag",)),
+    Route("GET", "/console/{file}", pages.console_file, _FILES, auth="", headers=_FILE, sends=("ETag",)),
+    Route("GET", "/docs", pages.viewer, _HTML, auth="", headers=_FILE, sends=("ETag",)),
+    Route("GET", "/docs/{file}", pages.viewer_file, _FILES, auth="", headers=_FILE, sends=("ETag",)),
     Route("GET", "/health/live", health.live, {200: health.Alive}, auth=""),
     Route("GET", "/health/ready", health.ready, {200: health.Ready}, auth="", problems=("unavailable",)),
 )  # fmt: skip # One operation a line or two reads better than one argument a line.

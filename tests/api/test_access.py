@@ -64,6 +64,7 @@ MATRIX: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/health/ready"): (200, 200, 200, 200),
     ("GET", "/openapi.json"): (200, 200, 200, 200),
     ("GET", "/docs"): (200, 200, 200, 200),
+    ("GET", "/docs/{file}"): (200, 200, 200, 200),
 }
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/orders"): an_order_body(),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from api.pages import CONSOLE, VIEWER
 from checkout import settings
 from ops.demo import alipay, run_demo
 from ops.demo.shop import Shop
@@ -44,6 +45,11 @@ def run(*command: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_the_wheel_has_the_pages_with_all_their_files(installed: Path) -> None:
+    asked = "from api.pages import CONSOLE, VIEWER; print(*sorted(CONSOLE.files | VIEWER.files))"
+    assert run(str(installed / "bin" / "python"), "-c", asked).split() == sorted(CONSOLE.files | VIEWER.files)
 
 
 @pytest.mark.timeout(400)
