@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from celery.schedules import crontab as _crontab
 from kombu import Queue
 
 from checkout import settings as _settings
 from checkout.settings.addresses import for_kombu as _for_kombu
 
 _current = _settings.current()
+_once_a_day = _crontab(hour="1", minute="0")
 _on_redis = _current.broker_url.startswith("redis")
 
 broker_url, broker_use_ssl = _for_kombu(_current.broker_url)
@@ -100,4 +102,6 @@ beat_schedule = {
     # From 09:30 Beijing time the day before is due; then, and after a bill that was late, a tick finds it.
     "compare with Alipay's bill": {"task": "reconcile", "schedule": 600.0, "options": {"expires": 600}},
     "turn the partitions": {"task": "turn_partitions", "schedule": 3600.0, "options": {"expires": 600}},
+    # At nine in the morning in Beijing; whoever starts looks as well.
+    "warn of certificates": {"task": "warn_of_certificates", "schedule": _once_a_day, "options": {"expires": 3600}},
 }

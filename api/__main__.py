@@ -15,7 +15,8 @@ from granian.server import Server
 
 from api.keys import Keys
 from api.metrics import exposition
-from checkout import settings, startup
+from checkout import logs, settings, startup
+from checkout.alipay import certificates, keys
 from checkout.errors import SettingsError
 from checkout.metrics.counting import SharedCounts
 from checkout.metrics.server import MOST_AT_ONCE, MetricsServer
@@ -81,6 +82,8 @@ def main(host: str, port: int, workers: int) -> None:
         startup.refuse_what_cannot_serve(told)
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
+    logs.configure()
+    certificates.warn(keys.load(told))
     # Threads and forks go ill together, and this process answers Prometheus in threads.
     multiprocessing.set_start_method("spawn")
     with counted(told):

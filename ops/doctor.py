@@ -8,13 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from checkout import settings
 from checkout.errors import SettingsError
 from checkout.settings import Settings
-from ops.checkup import Diagnosis, alipay, stores
+from ops.checkup import Diagnosis, stores
+from ops.checkup.alipay import alipay
 from ops.checkup.beat import beat
 from ops.checkup.tokens import tokens
 from ops.checkup.workers import workers
@@ -48,10 +50,16 @@ def _examine(data_dir: Path) -> Iterator[Diagnosis]:
         return
     yield Diagnosis("configuration", "ok", "all settings are there and well-formed")
     end = time.monotonic() + LONGEST_SECONDS
-    for checkup in [
-        Checkup(part, told) for part in (alipay.identity, tokens, stores.database, stores.carts, _over_the_broker, beat)
-    ]:
+    for checkup in [Checkup(part, told) for part in PARTS]:
         yield from checkup.until(end)
+
+
+class Part(NamedTuple):
+    """`name` is that of its main line, `cure` what to do when all of it hangs."""
+
+    name: str
+    look: Callable[[Settings], Iterable[Diagnosis]]
+    cure: str
 
 
 def _over_the_broker(told: Settings) -> Iterator[Diagnosis]:
@@ -61,21 +69,31 @@ def _over_the_broker(told: Settings) -> Iterator[Diagnosis]:
         yield from workers()
 
 
+PARTS = (
+    Part("alipay", alipay, "see CHECKOUT_ALIPAY_GATEWAY_URL, and the network"),
+    Part("identity", tokens, "see CHECKOUT_JWKS, and the network"),
+    Part("database", stores.database, "see CHECKOUT_DATABASE_URL, and the network"),
+    Part("carts", stores.carts, "see CHECKOUT_REDIS_URL, and the network"),
+    Part("broker", _over_the_broker, "see what hangs there (a RabbitMQ with a memory or disk alarm takes nothing)"),
+    Part("beat", beat, "see CHECKOUT_DATABASE_URL, and the network"),
+)
+
+
 class Checkup:
     """One part's examination, in a thread that may hang without holding up the others or the end."""
 
-    def __init__(self, part: Callable[[Settings], Iterable[Diagnosis]], told: Settings) -> None:
-        self._name = part.__name__.removeprefix("_").replace("_", " ")
+    def __init__(self, part: Part, told: Settings) -> None:
+        self._part = part
         self._found: queue.SimpleQueue[Diagnosis | None] = queue.SimpleQueue()
-        threading.Thread(target=self._examine, args=(part, told), daemon=True).start()
+        threading.Thread(target=self._examine, args=(told,), daemon=True).start()
 
-    def _examine(self, part: Callable[[Settings], Iterable[Diagnosis]], told: Settings) -> None:
+    def _examine(self, told: Settings) -> None:
         try:
-            for diagnosis in part(told):
+            for diagnosis in self._part.look(told):
                 self._found.put(diagnosis)
         except Exception as error:
             self._found.put(
-                Diagnosis(self._name, "fail", f"the check itself ended by {type(error).__name__}: report it")
+                Diagnosis(self._part.name, "fail", f"the check itself ended by {type(error).__name__}: report it")
             )
             raise
         finally:
@@ -87,5 +105,5 @@ class Checkup:
             while (found := self._found.get(timeout=max(0.0, end - time.monotonic()))) is not None:
                 yield found
         except queue.Empty:
-            cure = "see what hangs there (a RabbitMQ with a memory or disk alarm takes nothing)"
-            yield Diagnosis(self._name, "fail", f"no answer within {LONGEST_SECONDS:.0f} s: {cure}")
+            silence = f"no answer within {LONGEST_SECONDS:.0f} s: {self._part.cure}"
+            yield Diagnosis(self._part.name, "fail", silence)

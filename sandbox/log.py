@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 import sys
+import time
 from collections import deque
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -13,6 +14,34 @@ _LINE_BYTES = 1_000_000
 _TAIL_LINES = 20
 _COLOURS = (36, 33, 32, 35, 34, 31)  # ANSI foreground colours, ECMA-48 8.3.117.
 _WORRYING = re.compile(r"\b(warn|warning|error|critical|fatal|panic|traceback)\b", re.IGNORECASE)
+_FULL = "No space left on device"
+
+
+class Once:
+    """Lets the first of many through, and after a while one more."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next_at = 0.0
+
+    def __bool__(self) -> bool:
+        """True for the one that is let through."""
+        now = time.monotonic()
+        if now < self._next_at:
+            return False
+        self._next_at = now + self._seconds
+        return True
+
+
+class _File(RotatingFileHandler):
+    """Python's own prints a traceback for each line that it cannot keep. All have one disk: it is said once."""
+
+    is_news = Once(600.0)
+
+    def handleError(self, _record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        if self.is_news:
+            why = getattr(sys.exception(), "strerror", None) or type(sys.exception()).__name__
+            sys.stderr.write(f"the logs cannot be written ({why}), and lines are lost: free space on that disk\n")
 
 
 class Log(asyncio.Protocol):
@@ -27,10 +56,11 @@ class Log(asyncio.Protocol):
         self.name = name
         self.aloud = False
         self.closed = asyncio.Event()
-        self._file = RotatingFileHandler(file, maxBytes=_FILE_BYTES, backupCount=1, encoding="utf-8")
+        self._file = _File(file, maxBytes=_FILE_BYTES, backupCount=1, encoding="utf-8")
         self._verbose = verbose
         self._colour = _COLOURS[number % len(_COLOURS)] if sys.stderr.isatty() else None
         self._pending = b""
+        self._is_fuller = Once(60.0)
         self._last = deque[str](maxlen=_TAIL_LINES)
         self._awaited: dict[str, asyncio.Event] = {}
 
@@ -78,7 +108,7 @@ class Log(asyncio.Protocol):
         for text, event in self._awaited.items():
             if text in line:
                 event.set()
-        if self._verbose or (self.aloud and _WORRYING.search(line)):
+        if self._verbose or (self.aloud and _WORRYING.search(line) and (_FULL not in line or self._is_fuller)):
             self._show(line)
 
     def _keep(self, line: str) -> None:

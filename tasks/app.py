@@ -19,6 +19,7 @@ from celery.signals import (
 from structlog import get_logger
 
 from checkout import logs, memory, settings, startup
+from checkout.alipay import certificates, keys
 from checkout.errors import SettingsError
 from checkout.events import patient
 from checkout.metrics import measures
@@ -77,6 +78,7 @@ def _refuse_what_cannot_serve(**_sent: object) -> None:
         startup.refuse_what_cannot_serve(settings.current())
     except SettingsError as error:
         raise SystemExit(str(error)) from error
+    certificates.warn(keys.load(settings.current()))
 
 
 @celeryd_init.connect

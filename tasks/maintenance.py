@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from checkout import schema
+from checkout.alipay import certificates
 from checkout.db import transaction
 from checkout.events import waking
 from checkout.orders import closing, shipping, sweep
@@ -23,6 +24,7 @@ QUERIES_A_TASK = 10
 SWEEP_SECONDS = 2
 SCAN_SECONDS = 1
 MOST_FORGETTINGS = 100
+WARNED, WARNED_SECONDS = "checkout_certificates_warned", 12 * 3600
 
 
 @app.task(name="expire_orders", send_events=False)
@@ -95,3 +97,10 @@ def turn_partitions() -> None:
         with transaction(resources().engine) as connection:
             if kept.forget(connection) < kept.FORGOTTEN_AT_ONCE:
                 return
+
+
+@app.task(name="warn_of_certificates", send_events=False)
+def warn_of_certificates() -> None:
+    """Once a day, however many beats there are, who reads the log hears which certificates end."""
+    if resources().redis.set(WARNED, "", nx=True, ex=WARNED_SECONDS):
+        certificates.warn(resources().alipay.keys)

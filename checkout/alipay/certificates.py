@@ -31,6 +31,7 @@ CERTIFICATES = "checkout_alipay_certificates"
 REFRESH_SECONDS = 1.0
 LONGEST_CHAIN = 4
 WARN_DAYS = 30
+RENEW = "get a new one from Alipay's console, see docs/runbook.md#a-certificate-ends"
 # Alipay's own certificates name its account after the company, which may change its name.
 _PID = re.compile(r"-(2088[0-9]{12})$")
 
@@ -157,6 +158,15 @@ def days_left(own: Keys) -> dict[str, int]:
     named = {"app": own.app_cert, "alipay": own.alipay_cert}
     now = datetime.now(UTC)
     return {name: (one.not_valid_after_utc - now).days for name, one in named.items() if one}
+
+
+def warn(own: Keys) -> None:
+    """Says in the log which configured certificates are over, or will be within `WARN_DAYS`."""
+    for name, days in days_left(own).items():
+        if days < 0:
+            log.error("alipay_certificate_ended", certificate=name, days_ago=-days, cure=RENEW)
+        elif days < WARN_DAYS:
+            log.warning("alipay_certificate_ends", certificate=name, days_left=days, cure=RENEW)
 
 
 def _pid(certificate: x509.Certificate) -> str | None:

@@ -16,7 +16,7 @@ from checkout.alipay import answers, keys
 from checkout.alipay.certificates import Trust
 from checkout.alipay.gate import Gate
 from checkout.alipay.trade import Trade
-from checkout.alipay.wire import NoAnswer, Unsigned, Wire
+from checkout.alipay.wire import CALL_SECONDS, NoAnswer, Unsigned, Wire
 from checkout.metrics import measures
 from checkout.orders.ledger import Payment
 from checkout.settings import Settings
@@ -75,7 +75,7 @@ _OPEN_CODES = ("SYSTEM_ERROR", "REFUND_CHARGE_ERROR")
 class Alipay:
     """One merchant's account at one gateway. Safe to share by threads and after a fork."""
 
-    def __init__(self, settings: Settings, redis: Redis) -> None:
+    def __init__(self, settings: Settings, redis: Redis, call_seconds: float = CALL_SECONDS) -> None:
         self._gate = Gate(redis)
         self.app_id = settings.alipay_app_id
         self.seller_id = settings.alipay_seller_id
@@ -85,7 +85,9 @@ class Alipay:
         self.is_local = is_loopback(settings.alipay_gateway_url)
         self._return_url = f"{settings.public_url}/v1/alipay/return"
         self._notify_url = f"{settings.public_url}/v1/alipay/notify"
-        self._wire = Wire(self.app_id, self.keys, self.trust, settings.alipay_gateway_url, self._notify_url)
+        self._wire = Wire(
+            self.app_id, self.keys, self.trust, settings.alipay_gateway_url, self._notify_url, call_seconds
+        )
 
     def pay_url(self, payment: Payment, pay_before: datetime, reference: str = "") -> str:
         """The signed cashier address of a page or wap attempt; always the same text for the same attempt."""

@@ -50,10 +50,13 @@ class Unsigned(NoAnswer):
 
 
 class Wire(AliPay):  # type: ignore[misc] # The SDK ships no types.
-    """Signs and sends requests, and returns only answers whose signature holds."""
+    """Signs and sends requests, and returns only answers whose signature holds, within `call_seconds`."""
 
-    def __init__(self, app_id: str, keys: Keys, trust: Trust, gateway_url: str, notify_url: str) -> None:
+    def __init__(
+        self, app_id: str, keys: Keys, trust: Trust, gateway_url: str, notify_url: str, call_seconds: float
+    ) -> None:
         self.keys, self.trust = keys, trust
+        self._call_seconds = call_seconds
         super().__init__(appid=app_id, app_notify_url=notify_url)
         self._gateway = gateway_url
         self._pool = urllib3.PoolManager(maxsize=16, retries=False)
@@ -118,14 +121,14 @@ class Wire(AliPay):  # type: ignore[misc] # The SDK ships no types.
         return answer.fields
 
     def _post(self, body: str) -> str:
-        deadline = time.monotonic() + CALL_SECONDS
+        deadline = time.monotonic() + self._call_seconds
         try:
             response = self._pool.request(
                 "POST",
                 self._gateway,
                 body=body,
                 headers={"Content-Type": "application/x-www-form-urlencoded;charset=utf-8"},
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=CALL_SECONDS, total=CALL_SECONDS),
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=self._call_seconds, total=self._call_seconds),
                 redirect=False,
                 preload_content=False,
             )

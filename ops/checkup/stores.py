@@ -13,12 +13,15 @@ from checkout.audit import heartbeats
 from checkout.db import Connection, sql
 from checkout.events import bus
 from checkout.settings import Settings
-from ops.checkup import Diagnosis
+from ops.checkup import Diagnosis, waits
 from ops.shell import reason
 
 ANSWER_SECONDS = 3
 SKEW_SECONDS = 2.0
 LARGEST_SKEW_SECONDS = 30.0
+# PostgreSQL's SQLSTATEs.
+QUERY_CANCELED, DISK_FULL = "57014", "53100"
+FULL_CURE = "free space on its disk (logs, dumps, older backups), see docs/runbook.md#the-disk-is-full"
 
 _NOW = sql("SELECT clock_timestamp()")
 _TOMORROW = sql("""
@@ -31,19 +34,35 @@ _UNSENT = sql("""
 
 
 def database(told: Settings) -> Iterator[Diagnosis]:
-    """Its clock, our schema, and whether the relay keeps up with the event log."""
+    """Its clock, our schema, and what waits there. Who holds a lock comes before those whom it may hold up."""
     engine = db.connect(told.database_url, size=1, statement_seconds=ANSWER_SECONDS)
     try:
         with engine.connect() as connection:
             yield _clock(connection)
+            yield waits.locks(connection)
             yield (found := _schema(connection))
             if found.state != "fail":
                 yield _relay(connection)
                 yield _loops(connection)
+                yield waits.orders(connection)
+                yield waits.stuck(connection)
     except DBAPIError as error:
-        yield Diagnosis("database", "fail", f"{reason(error)}: start it, or mend CHECKOUT_DATABASE_URL")
+        yield Diagnosis("database", "fail", f"{reason(error)}: {_cure(error)}")
     finally:
         engine.dispose()
+
+
+def _cure(error: DBAPIError) -> str:
+    if db.sqlstate(error) == QUERY_CANCELED:
+        return "it answers too slowly: see the line locks, then docs/runbook.md#the-database-is-away-or-slow"
+    if is_full(error):
+        return FULL_CURE
+    return "start it, or mend CHECKOUT_DATABASE_URL"
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the disk of who says so is; Redis and libpq have no code for it."""
+    return db.sqlstate(error) == DISK_FULL or "No space left on device" in str(error)
 
 
 def _clock(connection: Connection) -> Diagnosis:
@@ -114,7 +133,8 @@ def _redis(name: str, url: str, loss: str) -> Diagnosis:
             redis.ping()
             return _persistence(name, redis, loss)
     except RedisError as error:
-        return Diagnosis(name, "fail", f"Redis does not answer ({error}): start it, or mend its address")
+        cure = FULL_CURE if is_full(error) else "start it, or mend its address"
+        return Diagnosis(name, "fail", f"Redis does not answer ({error}): {cure}")
 
 
 def _persistence(name: str, redis: Redis, loss: str) -> Diagnosis:

@@ -71,6 +71,16 @@ CASES = (
         {'checkout_tasks_run_total{task="sweep",result="failed"}': "_x36 50x4"},
         "TasksFail",
     ),
+    Case(
+        "placing fails by its time limit, since somebody holds a lock",
+        {'checkout_tasks_run_total{task="place_orders",result="failed"}': "0+1x40"},
+        "PlacingFails",
+    ),
+    Case(
+        "notifies fail from the beginning",
+        {'checkout_tasks_run_total{task="apply_notifies",result="failed"}': "_x36 50x4"},
+        "PlacingFails",
+    ),
     Case("paid money is not what we expect", {'checkout_stuck{kind="trade_differs"}': "1x40"}, "MoneyNeedsAPerson"),
     Case("the API errs", {'checkout_http_requests_total{route="/v1/orders",status="500"}': "0+1x40"}, "ApiErrs"),
     Case(

@@ -8,29 +8,28 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from cryptography.x509.oid import NameOID
 from redis import Redis
 
+import ops.checkup.alipay
 import ops.doctor
 from api.metrics import exposition
 from checkout.db import Engine, transaction
 from checkout.resources import Resources
 from checkout.settings import Settings, parse
-from ops.checkup import Diagnosis, alipay, stores
+from ops.checkup import Diagnosis, stores
+from ops.checkup.alipay import alipay
 from ops.checkup.tokens import tokens
 from ops.checkup.workers import workers
-from ops.doctor import Checkup
-from sandbox.alipay.keys import Keys, load_private
+from ops.doctor import PARTS, Checkup
+from sandbox.alipay.keys import Keys
 from sandbox.valkey import Valkey
 from tests.gateway.process import LocalAlipay
+from tests.shared.certificates import certificate_mode
 from tests.shared.command import Command, in_a_process
 from tests.shared.databases import Server, create, drop
 from tests.shared.factories import a_sku
@@ -84,9 +83,12 @@ def test_a_shop_at_work_is_well(reached: dict[str, str], tmp_path: Path) -> None
             "configuration",
             "key pair",
             "clock",
+            "locks",
             "schema",
             "relay",
             "loops",
+            "orders",
+            "stuck",
             "carts",
             "broker",
             "workers",
@@ -115,7 +117,7 @@ def test_a_database_that_is_away_or_empty(environment: dict[str, str], server: S
     assert states(stores.database(parse(environment | {"CHECKOUT_DATABASE_URL": away}))) == {"database": "fail"}
     empty = create(server, "doctors_empty")
     found = list(stores.database(parse(environment | {"CHECKOUT_DATABASE_URL": empty})))
-    assert states(iter(found)) == {"clock": "ok", "schema": "fail"}
+    assert states(iter(found)) == {"clock": "ok", "locks": "ok", "schema": "fail"}
     assert "checkout migrate" in found[-1].detail
     drop(server, "doctors_empty")
 
@@ -129,7 +131,8 @@ def test_days_without_partitions_and_events_that_wait(engine: Engine, settings: 
             "INSERT INTO events (at, topic, subject, sequence, data) VALUES "
             "(now() - interval '11 seconds', 'order.placed', '1', 1, '{}')"
         )
-    assert states(stores.database(settings)) == {"clock": "ok", "schema": "warn", "relay": "fail", "loops": "ok"}
+    found = states(stores.database(settings))
+    assert (found["schema"], found["relay"], found["loops"]) == ("warn", "fail", "ok")
 
 
 def test_a_redis_that_forgets_or_evicts(settings: Settings, broker: Valkey) -> None:
@@ -162,7 +165,7 @@ def test_our_own_key_instead_of_alipays(environment: dict[str, str], foreign_key
         "CHECKOUT_ALIPAY_PRIVATE_KEY_FILE": str(foreign_key / "private.pem"),
         "CHECKOUT_ALIPAY_PUBLIC_KEY_FILE": str(foreign_key / "public.pem"),
     }
-    found = next(alipay.identity(parse(environment | mixed_up)))
+    found = next(alipay(parse(environment | mixed_up)))
     assert (found.state, "take Alipay's from the console" in found.detail) == ("fail", True)
 
 
@@ -170,29 +173,12 @@ def test_our_own_key_instead_of_alipays(environment: dict[str, str], foreign_key
 def certified(environment: dict[str, str], alipay_sides: Keys, tmp_path: Path) -> Callable[[int], dict[str, str]]:
     """A shop in certificate mode, whose own certificate holds for so many days."""
 
-    def environment_of(days: int) -> dict[str, str]:
-        now = datetime.now(UTC)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "the shop")])
-        key = load_private(alipay_sides.app_private_key_file)
-        builder = x509.CertificateBuilder(name, name, key.public_key(), 1)
-        builder = builder.not_valid_before(now - timedelta(days=90)).not_valid_after(
-            now + timedelta(days=days, hours=1)
-        )
-        own = tmp_path / "own.crt"
-        own.write_bytes(builder.sign(key, SHA256()).public_bytes(Encoding.PEM))
-        files = {
-            "APP_CERT": own,
-            "CERT": alipay_sides.alipay_cert_file,
-            "ROOT_CERT": alipay_sides.alipay_root_cert_file,
-        }
-        return environment | {f"CHECKOUT_ALIPAY_{name}_FILE": str(file) for name, file in files.items()}
-
-    return environment_of
+    return lambda days: environment | certificate_mode(alipay_sides, tmp_path, days)
 
 
 @pytest.mark.parametrize(("days", "state"), [(-2, "fail"), (29, "warn"), (31, "ok")])
 def test_a_certificate_that_ends(certified: Callable[[int], dict[str, str]], days: int, state: str) -> None:
-    pair, certificates, *_ = alipay.identity(parse(certified(days)))
+    pair, certificates, *_ = alipay(parse(certified(days)))
     assert pair.detail.startswith("certificate mode: ")
     assert (certificates.name, certificates.state) == ("certificates", state)
     assert (f"app {days} days" if days >= 0 else f"app ended {-days} days ago") in certificates.detail
@@ -205,7 +191,7 @@ def test_the_metrics_tell_the_days_that_are_left(certified: Callable[[int], dict
 
 
 def test_key_mode_is_told_from_certificate_mode(environment: dict[str, str]) -> None:
-    assert next(alipay.identity(parse(environment))).detail.startswith("key mode: ")
+    assert next(alipay(parse(environment))).detail.startswith("key mode: ")
 
 
 def test_what_hangs_holds_up_neither_the_others_nor_the_end(
@@ -213,6 +199,7 @@ def test_what_hangs_holds_up_neither_the_others_nor_the_end(
 ) -> None:
     """As a RabbitMQ with a memory alarm does, which takes what is published and answers nothing."""
     hangs = threading.Event()
+    parts = {part.name: part for part in PARTS}
 
     def broker(_told: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("broker", "ok", "it is there")
@@ -220,11 +207,32 @@ def test_what_hangs_holds_up_neither_the_others_nor_the_end(
 
     monkeypatch.setattr(ops.doctor, "LONGEST_SECONDS", 0.1)
     end = time.monotonic() + 0.1
-    found = list(Checkup(broker, settings).until(end))
+    found = list(Checkup(parts["broker"]._replace(look=broker), settings).until(end))
     assert [(one.name, one.state) for one in found] == [("broker", "ok"), ("broker", "fail")]
     assert "memory or disk alarm" in found[1].detail
-    assert [one.state for one in Checkup(stores.carts, settings).until(time.monotonic() + 60)] == ["ok"]
+    assert [one.state for one in Checkup(parts["carts"], settings).until(time.monotonic() + 60)] == ["ok"]
     hangs.set()
+
+
+def test_only_of_a_broker_is_it_said_that_rabbitmq_may_have_an_alarm() -> None:
+    assert [part.name for part in PARTS if "RabbitMQ" in part.cure] == ["broker"]
+
+
+def test_an_alipay_that_takes_connections_and_is_silent_has_its_own_line_in_time(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.checkup.alipay.CALL_SECONDS", 0.3)
+    [part] = [part for part in PARTS if part.name == "alipay"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silence = {"CHECKOUT_ALIPAY_GATEWAY_URL": f"http://127.0.0.1:{silent.getsockname()[1]}/gateway.do"}
+        *_, found = Checkup(part, parse(environment | silence)).until(time.monotonic() + 60)
+    assert (found.name, found.state) == ("alipay", "fail")
+    assert found.detail.startswith("no answer from 127.0.0.1: ReadTimeoutError: see CHECKOUT_ALIPAY_GATEWAY_URL")
+
+
+def test_what_the_doctor_asks_of_alipay_takes_less_than_he_has() -> None:
+    """With Redis, which counts the call before and after it."""
+    assert ops.checkup.alipay.CALL_SECONDS + 2 * ops.checkup.alipay.REDIS_SECONDS < ops.doctor.LONGEST_SECONDS
 
 
 def test_the_doctors_process_ends_although_a_part_hangs(environment: dict[str, str]) -> None:
@@ -238,7 +246,8 @@ def test_the_doctors_process_ends_although_a_part_hangs(environment: dict[str, s
         }
         done = in_a_process("doctor", environment=environment | hanging)
     failed = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("fail")}
-    assert failed >= {"database", "carts", "broker"}
+    assert failed >= {"database", "carts", "broker", "alipay"}
+    assert "no answer from 127.0.0.1" in done.stdout
     assert done.returncode == 1
 
 
@@ -255,7 +264,7 @@ def test_what_alipay_does_not_like(
     reached: dict[str, str], foreign_key: Path, setting: str, value: str, cure: str
 ) -> None:
     told = str(foreign_key / value) if value.endswith(".pem") else value
-    found = list(alipay.identity(parse(reached | {f"CHECKOUT_{setting}": told})))[-1]
+    found = list(alipay(parse(reached | {f"CHECKOUT_{setting}": told})))[-1]
     assert (found.state, cure in found.detail) == ("fail", True), found.detail
 
 
