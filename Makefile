@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo up test check bench clean
+.PHONY: demo up test check bench diagrams clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -20,10 +20,14 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy -p docs.drills
+	$(BIN)/mypy -p docs.drills -p docs.diagrams
 
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
+
+# The pictures beside the texts of docs/diagrams.
+diagrams: $(STAMP)
+	$(BIN)/python -m docs.diagrams.draw
 
 clean:
 	rm -rf .venv .checkout
