@@ -11,10 +11,10 @@ from contextlib import closing, contextmanager
 
 import click
 from granian.constants import HTTPModes, Interfaces, Loops
-from granian.server import Server
 
 from api.keys import Keys
 from api.metrics import exposition
+from api.rolling import RollingServer
 from checkout import logs, settings, startup
 from checkout.alipay import certificates, keys
 from checkout.errors import SettingsError
@@ -91,7 +91,7 @@ def main(host: str, port: int, workers: int) -> None:
 
 
 def _serve(address: str, port: int, workers: int) -> None:
-    Server(
+    RollingServer(
         "api.app:app",
         address=address,
         port=port,

@@ -42,6 +42,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize("server", servers, indirect=True, scope="session")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that were given more time than others come first, so that no core is left alone with one at the end."""
+    allowed: dict[Path, float] = {}
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        allowed[item.path] = max(allowed.get(item.path, 0), mark.args[0] if mark else 0)
+    items.sort(key=lambda item: -allowed[item.path])
+
+
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A temporary PostgreSQL, for the whole run; for `on_each_version` also one of another version."""

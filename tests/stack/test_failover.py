@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 
 import psycopg2
 import pytest
-import urllib3
 
 from checkout import db, settings
 from checkout.stock import catalog
@@ -26,15 +20,13 @@ from ops.up import RunningStack, start_stack
 from sandbox import postgres
 from sandbox.postgres import USER, Postgres
 from tests.shared import ports
-from tests.shared.client import an_order_body, token
 from tests.shared.command import in_a_process
 from tests.shared.databases import libpq
 from tests.shared.processes import eventually
+from tests.stack.crowd import Crowd
 
 pytestmark = pytest.mark.timeout(300)
 
-PER_SECOND = 200
-BUYERS = 32
 DATABASE = "checkout"
 
 
@@ -87,15 +79,6 @@ class Pair:
                 return rows[0][0]
 
 
-class Answer(NamedTuple):
-    """What one buyer was told, and when, in seconds."""
-
-    status: int
-    order_id: str | None
-    retry_after: str | None
-    at: float
-
-
 @pytest.fixture
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     with ExitStack() as undo:
@@ -113,73 +96,17 @@ def stack(pair: Pair, tmp_path: Path) -> Iterator[RunningStack]:
         yield running
 
 
-class Crowd:
-    """So many orders a second, whatever comes back."""
-
-    def __init__(self, stack: RunningStack) -> None:
-        self.answers: list[Answer] = []
-        self._url = f"{stack.api_url}/v1/orders"
-        self._bearer = f"Bearer {token(settings.parse(settings.stored(stack.data_dir)))}"
-        self._http = urllib3.PoolManager(retries=False, timeout=60, maxsize=BUYERS)
-        self._body = json.dumps(an_order_body(items=[{"sku_id": "hot", "quantity": 1}]))
-
-    def buy(self, number: int) -> None:
-        headers = {
-            "Authorization": self._bearer,
-            "Idempotency-Key": f"key-{number}",
-            "Content-Type": "application/json",
-        }
-        answer = self._http.request("POST", self._url, body=self._body, headers=headers)
-        order_id = answer.json()["id"] if answer.status == 202 else None
-        self.answers.append(Answer(answer.status, order_id, answer.headers.get("Retry-After"), time.monotonic()))
-
-    def buy_until(self, end: threading.Event) -> None:
-        """Raises what a buyer met."""
-        began, bought = time.monotonic(), list[Future[None]]()
-        with ThreadPoolExecutor(BUYERS) as buyers:
-            while not end.wait(0.01):
-                due = int((time.monotonic() - began) * PER_SECOND)
-                bought += [buyers.submit(self.buy, number) for number in range(len(bought), due)]
-        for one in bought:
-            one.result()
-
-    @contextmanager
-    def buying(self) -> Iterator[None]:
-        end = threading.Event()
-        with ThreadPoolExecutor(1) as thread:
-            bought = thread.submit(self.buy_until, end)
-            try:
-                yield
-            finally:
-                end.set()
-        bought.result()
-
-    def accepted_since(self, at: float) -> int:
-        return sum(answer.status == 202 and answer.at > at for answer in list(self.answers))
-
-
 def test_a_fail_over_under_load_costs_503_and_no_order(pair: Pair, stack: RunningStack) -> None:
     engine = db.connect(pair.url)
     with db.transaction(engine) as connection:
         catalog.load(connection, [Item("hot", "hot", "goods", "1.00", 1_000_000)])
-    crowd = Crowd(stack)
+    crowd = Crowd(stack.api_url, settings.parse(settings.stored(stack.data_dir)), "hot")
     with crowd.buying():
-        eventually(lambda: crowd.accepted_since(0) > 2 * PER_SECOND, "orders come in")
+        crowd.wait_for_more()
         pair.fail_over()
-        over = time.monotonic()
-        eventually(lambda: crowd.accepted_since(over) > 2 * PER_SECOND, "orders come in again")
-    assert {answer.status for answer in crowd.answers} <= {202, 503}
-    assert all(answer.retry_after for answer in crowd.answers if answer.status == 503)
+        crowd.wait_for_more()
     engine.dispose()  # Its connections ended with the primary.
-    with engine.connect() as connection:
-        kept = set(connection.execute(db.sql("SELECT id::text FROM orders")).scalars())
-    assert {answer.order_id for answer in crowd.answers if answer.status == 202} <= kept
-    eventually(lambda: _waiting(engine) == 0, "all are placed")
+    crowd.assert_no_order_is_lost(engine)
     engine.dispose()
     audit = in_a_process("audit", f"--data-dir={stack.data_dir}", environment={"CHECKOUT_DATABASE_URL": pair.url})
     assert audit.returncode == 0, audit.stdout
-
-
-def _waiting(engine: db.Engine) -> int:
-    with engine.connect() as connection:
-        return int(connection.execute(db.sql("SELECT count(*) FROM orders WHERE status = 'accepted'")).scalar_one())
