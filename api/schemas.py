@@ -38,6 +38,8 @@ def _told(part: Any) -> Any:
     schema = {name: _told(value) for name, value in part.items()}
     if isinstance(pattern := schema.get("pattern"), str):
         schema["pattern"] = pattern.replace(_OF_PYTHON, "")
+    if isinstance(words := schema.get("enum"), list):
+        schema["type"] = "string" if isinstance(words[0], str) else "integer"
     if isinstance(members := schema.get("properties"), dict):
         schema["properties"] = {name: _member(member) for name, member in members.items()}
     return schema

@@ -24,10 +24,11 @@ from checkout.settings import Settings
 from tests.gateway.process import LocalAlipay
 from tests.shared import factories
 from tests.shared.client import token
+from tests.shared.contract import Pool
 from tests.shared.factories import RULES
 from tests.shared.processes import eventually
 
-HTTP = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30), maxsize=60)
+HTTP = Pool(retries=False, timeout=urllib3.Timeout(30), maxsize=60)
 TIME_SCALE = 1000.0
 
 _keys = itertools.count(1)

@@ -15,6 +15,7 @@ from api import auth
 from api.app import create_app
 from api.runtime import Runtime
 from checkout.settings import Settings
+from tests.shared import contract
 from tests.shared.factories import ADDRESS
 
 T = TypeVar("T")
@@ -74,6 +75,7 @@ class Client:
         if user is not None:
             given.setdefault("Authorization", f"Bearer {token(self.settings, user, is_operator=is_operator)}")
         result: Result = await self.conductor.simulate_request(method, path, headers=given, **request)
+        contract.check(method, path, result.status_code, result.headers, result.content)
         return result
 
     def get(self, path: str, **request: Any) -> Result:

@@ -14,10 +14,11 @@ from pathlib import Path
 import urllib3
 
 from tests.shared import ports
+from tests.shared.contract import Pool
 
 ROOT = Path(__file__).parents[2]
 LONGEST_SECONDS = 100
-HTTP = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30), maxsize=20)
+HTTP = Pool(retries=False, timeout=urllib3.Timeout(30), maxsize=20)
 
 
 def eventually(happens: Callable[[], bool], what: str, seconds: float = LONGEST_SECONDS) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from urllib3.exceptions import HTTPError
 
 from checkout import db, schema, settings
@@ -33,13 +34,15 @@ from sandbox import valkey
 from tests.shared import ports
 from tests.shared.client import an_order_body, token
 from tests.shared.databases import Server, create, drop
-from tests.shared.processes import HTTP, ROOT, eventually
+from tests.shared.processes import ROOT, eventually
 
 BEFORE = "18b54b3c9538f744f72db097102b4f0974636b63"
 PER_SECOND = 200
 CLIENTS = 16
 SKUS = 20
 SECRET = "x" * 40
+# Older code answers as its own document says.
+HTTP = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30), maxsize=20)
 
 
 @pytest.fixture
