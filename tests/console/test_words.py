@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from api import pages
+from api.pages import CONSOLE
 from checkout.audit import stuck
 from checkout.events import log
 from checkout.schema import words
@@ -14,7 +14,7 @@ from checkout.schema import words
 
 def table(file: str, name: str) -> set[str]:
     """The names that a table of that module has."""
-    text = pages.files()[file].content.decode()
+    text = CONSOLE.files[file].content.decode()
     found = re.search(rf"const {name} = {{\n?(.*?)\n?}};", text, re.DOTALL)
     assert found is not None, name
     return {first or other for first, other in re.findall(r'(?:"([\w. ]+)"|\b(\w+)): ["\[]', found[1])}
