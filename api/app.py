@@ -44,8 +44,8 @@ def create_app(runtime: Runtime) -> falcon.asgi.App[Any, Any]:
     config = runtime.settings
     middleware: list[Any] = [_Lifespan(runtime)]
     if config.cors_origins:
-        exposed = list(parameters.SENT)
-        middleware.append(falcon.CORSMiddleware(allow_origins=list(config.cors_origins), expose_headers=exposed))
+        origins = "*" if "*" in config.cors_origins else config.cors_origins
+        middleware.append(falcon.CORSMiddleware(allow_origins=origins, expose_headers=list(parameters.SENT)))
     app = falcon.asgi.App(middleware=middleware)
     app.req_options.strip_url_path_trailing_slash = False
     for path in dict.fromkeys(route.path for route in TABLE):
