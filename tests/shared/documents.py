@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tests.shared.processes import ROOT
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "llms.txt"])
 
 
 class Link(NamedTuple):
