@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from api.formats import Amount, Number, Path, PaymentId, Time
 from api.words import OrderReason, OrderStatus, PaymentStatus, PayMethod
 from checkout import clock, money
-from checkout.events.log import Logged
+from checkout.events.log import CloudEvent
 from checkout.orders import views
 from checkout.orders.acceptance import Request
 from checkout.orders.views import View
@@ -129,21 +127,6 @@ class CartBody(msgspec.Struct):
     items: list[CartLine]
 
 
-class CloudEvent(msgspec.Struct):
-    """CloudEvents 1.0."""
-
-    specversion: str
-    id: Number
-    source: str
-    type: str
-    subject: str
-    time: Time
-    datacontenttype: str
-    sequence: int
-    data: dict[str, Any]
-    traceparent: str | msgspec.UnsetType = msgspec.UNSET
-
-
 class EventPage(msgspec.Struct):
     events: list[CloudEvent]
     next_after: Number | None
@@ -229,7 +212,3 @@ def sku_body(sku: Listed) -> SkuBody:
     return SkuBody(
         sku.id, sku.spu_id, sku.title, money.yuan(sku.price_fen), sku.in_stock, sku.on_sale, sku.limit_per_user
     )
-
-
-def event_body(event: Logged) -> CloudEvent:
-    return CloudEvent(**event.cloud_event())

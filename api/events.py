@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from falcon.asgi import Request, Response
 
-from api import answers, reading
+from api import reading
 from api.answers import EventPage
 from api.runtime import Runtime
 from checkout.events import log
@@ -19,4 +19,4 @@ async def page(api: Runtime, req: Request, resp: Response) -> None:
     after, limit = reading.cursor(req, "after", 0), reading.limit(req, USUAL_A_PAGE, MOST_A_PAGE)
     found = await api.transact(lambda connection: log.published_after(connection, after, limit))
     following = str(found[-1].id) if len(found) == limit else None
-    reading.answer(resp, EventPage([answers.event_body(event) for event in found], following))
+    reading.answer(resp, EventPage([event.cloud_event() for event in found], following))

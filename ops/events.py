@@ -16,6 +16,7 @@ import msgspec
 
 from checkout.db import transaction
 from checkout.events import bus, log
+from checkout.events.log import CloudEvent
 from ops.shell import data_dir_option, database, shop, visible
 
 AT_ONCE = 500
@@ -62,7 +63,7 @@ def drop(name: str, data_dir: Path) -> None:
     click.echo(f"{name} is gone")
 
 
-def _print(told: Iterable[dict[str, Any]]) -> None:
+def _print(told: Iterable[CloudEvent | dict[str, Any]]) -> None:
     for event in told:
         click.echo(visible(msgspec.json.encode(event).decode()).encode())  # Which flushes, too.
 

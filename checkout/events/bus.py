@@ -14,7 +14,7 @@ from kombu.exceptions import KombuError, OperationalError
 
 from checkout.errors import CheckoutError
 from checkout.events import patient
-from checkout.events.log import EXCHANGE, Logged
+from checkout.events.log import CONTENT_TYPE, EXCHANGE, Logged
 from checkout.settings import addresses
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ SOCKET_SECONDS = 5
 # Below half of the relay's lease, so that it is renewed in time.
 CONFIRM_SECONDS = 5.0
 RENEW_SECONDS = 5.0
-CONTENT_TYPE = "application/cloudevents+json"  # Structured mode, by which CloudEvents' own SDKs know it.
 TEMPORARY = "tail."
 TEMPORARY_QUEUE_SECONDS = 60
 TEMPORARY_QUEUE_EVENTS = 10_000

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from checkout import clock
 from checkout.db import Connection, array, command, sql
+from checkout.events.topics import TOPICS, Data
 
 EXCHANGE = "checkout.events"
-# Every routing key that there is.
-TOPICS = (
-    *("order.placed", "order.rejected", "order.paid", "order.shipped", "order.completed", "order.closed"),
-    *("order.reinstated", "payment.created", "payment.succeeded", "payment.closed"),
-    *("refund.requested", "refund.succeeded", "refund.failed", "stock.sold_out", "stock.restocked"),
-)
+CONTENT_TYPE = "application/cloudevents+json"  # Structured mode, by which CloudEvents' own SDKs know it.
 
 
 class Event(NamedTuple):
@@ -30,7 +27,32 @@ class Event(NamedTuple):
     topic: str
     subject: str
     sequence: int
+    data: Data
+
+
+def happened(topic: str, subject: str, sequence: int, **data: Any) -> Event:
+    """An event as the table of topics has it. Raises TypeError for data that the topic does not have, or lacks."""
+    return Event(topic, subject, sequence, TOPICS[topic].data(**data))
+
+
+Traceparent = Annotated[
+    str, Meta(description="W3C's, where the order's request came with one.", min_length=55, max_length=55)
+]
+
+
+class CloudEvent(msgspec.Struct):
+    """CloudEvents 1.0, structured mode; `sequence` and `traceparent` as its extensions of these names have them."""
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Meta(description="Unique for ever, and growing.", pattern="^[0-9]+$")]
+    source: Literal["/checkout"]
+    type: Annotated[str, Meta(description="`checkout.` and the routing key.")]
+    subject: str
+    time: Annotated[str, Meta(description="When it happened, UTC.", extra_json_schema={"format": "date-time"})]
+    datacontenttype: Literal["application/json"]
+    sequence: Annotated[int, Meta(description="Grows for each subject; a repeat has the number it had.", ge=1)]
     data: dict[str, Any]
+    traceparent: Traceparent | UnsetType = UNSET
 
 
 class Logged(NamedTuple):
@@ -44,20 +66,20 @@ class Logged(NamedTuple):
     data: dict[str, Any]
     traceparent: str | None = None
 
-    def cloud_event(self) -> dict[str, Any]:
-        """CloudEvents 1.0, structured mode; `sequence` and `traceparent` as its extensions of these names have them."""
-        told: dict[str, Any] = {
-            "specversion": "1.0",
-            "id": str(self.id),
-            "source": "/checkout",
-            "type": f"checkout.{self.topic}",
-            "subject": self.subject,
-            "time": clock.rfc3339(self.at),
-            "datacontenttype": "application/json",
-            "sequence": self.sequence,
-            "data": self.data,
-        }
-        return told | {"traceparent": self.traceparent} if self.traceparent else told
+    def cloud_event(self) -> CloudEvent:
+        """As subscribers get it."""
+        return CloudEvent(
+            specversion="1.0",
+            id=str(self.id),
+            source="/checkout",
+            type=f"checkout.{self.topic}",
+            subject=self.subject,
+            time=clock.rfc3339(self.at),
+            datacontenttype="application/json",
+            sequence=self.sequence,
+            data=self.data,
+            traceparent=self.traceparent or UNSET,
+        )
 
 
 # An INSERT alone would draw the event's id before it gets its transaction id; the condition is always true.

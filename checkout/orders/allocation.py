@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from checkout import money
-from checkout.events.log import Event
+from checkout.events.log import Event, happened
 from checkout.prices.basket import Totals
 from checkout.prices.policy import Policy
 from checkout.settings import Settings
@@ -212,7 +212,7 @@ def _shortages(lines: Sequence[tuple[str, int]], left: Mapping[str, int]) -> lis
 def rejected(order_id: int, order: Owned, sequence: int, refusal: Refusal) -> Event:
     """The event of an order that was refused."""
     why = {"status": "rejected", "pay_method": order.pay_method, "reason": refusal.reason}
-    return Event("order.rejected", str(order_id), sequence, who(order_id, order) | why)
+    return happened("order.rejected", str(order_id), sequence, **who(order_id, order), **why)
 
 
 def who(order_id: int, order: Owned) -> dict[str, Any]:

@@ -102,4 +102,4 @@ def _shut(ledger: Ledger, order: Order, reason: str) -> None:
     order.status = "closed"
     order.reason = reason
     order.closed_at = ledger.now
-    ledger.record(order, "order.closed")
+    ledger.record(order, "order.closed", reason=reason)

@@ -19,7 +19,8 @@ from checkout.columns import Columns
 from checkout.db import Connection, array, command, sql
 from checkout.errors import CheckoutError
 from checkout.events import log as event_log
-from checkout.events.log import Event
+from checkout.events.log import Event, happened
+from checkout.events.topics import OrderLine
 from checkout.orders import allocation, attempts, sweep
 from checkout.orders.allocation import PLAIN, Batch, Claimed, Known, Refusal, Terms
 from checkout.orders.pricing import Pricing
@@ -28,7 +29,7 @@ from checkout.stock import limits, units
 from checkout.stock.units import Sku
 
 # Lines by order, as events tell them.
-Lines = dict[int, list[dict[str, object]]]
+Lines = dict[int, list[OrderLine]]
 
 # Larger batches hold hot rows longer than they save.
 MOST_ORDERS = 200
@@ -278,7 +279,7 @@ def _lines(batch: Batch) -> Lines:
         amount_fen = price_fen * quantity
         if special:
             amount_fen -= special.get((order_id, sku_id), PLAIN).discount_fen
-        line = {"sku_id": sku_id, "spu_id": spu_id, "quantity": quantity, "amount": yuan(amount_fen)}
+        line = OrderLine(sku_id=sku_id, spu_id=spu_id, quantity=quantity, amount=yuan(amount_fen))
         found[order_id].append(line)
     return found
 
@@ -287,9 +288,9 @@ def _events(order: Claimed, total_fen: int, bought: Lines, number: str | None) -
     """That it was placed and, with a number, that its first attempt waits for the buyer."""
     subject, who, total = str(order.id), allocation.who(order.id, order), money.yuan(total_fen)
     status = "awaiting_payment" if order.pay_method == "alipay" else "awaiting_shipment"
-    body = {**who, "status": status, "pay_method": order.pay_method, "total_amount": total, "lines": bought[order.id]}
-    placed = Event("order.placed", subject, order.version + 1, body)
+    body = {"status": status, "pay_method": order.pay_method, "total_amount": total, "lines": bought[order.id]}
+    placed = happened("order.placed", subject, order.version + 1, **who, **body)
     if number is None:
         return [placed]
-    body = {**who, "payment_id": f"{subject}-1", "out_trade_no": number, "status": "open", "amount": total}
-    return [placed, Event("payment.created", subject, order.version + 2, body)]
+    body = {"payment_id": f"{subject}-1", "out_trade_no": number, "status": "open", "amount": total}
+    return [placed, happened("payment.created", subject, order.version + 2, **who, **body)]

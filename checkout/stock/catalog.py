@@ -12,7 +12,7 @@ from checkout import money, schema
 from checkout.columns import Columns
 from checkout.db import Connection, array, command, sql
 from checkout.events import log
-from checkout.events.log import Event
+from checkout.events.log import happened
 from checkout.stock import units
 
 CHUNK = 500
@@ -109,7 +109,7 @@ def load(connection: Connection, items: Sequence[Item]) -> tuple[int, int]:
     units.note(connection, stocked, "load")
     log.append(
         connection,
-        [Event("stock.restocked", sku_id, 1, {"sku_id": sku_id, "stock": count}) for sku_id, count in stocked.items()],
+        [happened("stock.restocked", sku_id, 1, sku_id=sku_id, stock=count) for sku_id, count in stocked.items()],
     )
     return len(fresh), len(items) - len(fresh)
 

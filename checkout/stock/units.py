@@ -12,7 +12,7 @@ from typing import NamedTuple
 from checkout.db import Connection, array, command, sql
 from checkout.errors import Invalid, NotFound
 from checkout.events import log
-from checkout.events.log import Event
+from checkout.events.log import Event, happened
 
 
 class Sku(NamedTuple):
@@ -101,7 +101,7 @@ def _crossing(sku: Sku, delta: int) -> list[Event]:
     if (sku.stock > 0) == (after > 0):
         return []
     topic = "stock.restocked" if after > 0 else "stock.sold_out"
-    return [Event(topic, sku.id, sku.sequence + 1, {"sku_id": sku.id, "stock": after})]
+    return [happened(topic, sku.id, sku.sequence + 1, sku_id=sku.id, stock=after)]
 
 
 _ADJUST = command("""

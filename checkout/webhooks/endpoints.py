@@ -14,7 +14,7 @@ from checkout.audit import alarms
 from checkout.db import Connection, array, command, sql
 from checkout.errors import Invalid, NotFound
 from checkout.events import fence
-from checkout.events.log import TOPICS
+from checkout.events.topics import TOPICS
 from checkout.webhooks import posting, subjects
 
 # Each has a thread of its own among the workers of the queue webhooks.

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from standardwebhooks.webhooks import Webhook
 
 from checkout.errors import CheckoutError
+from checkout.events.log import CONTENT_TYPE
 
 CONNECT_SECONDS = 3.0
 MOST_ADDRESSES = 3
@@ -23,7 +24,6 @@ HANDSHAKE_SECONDS = 5.0
 POST_SECONDS = 15.0
 LONGEST_ANSWER = 200
 _READ_BYTES = 1024
-CONTENT_TYPE = "application/cloudevents+json"
 
 
 class NotAllowed(CheckoutError):

@@ -8,7 +8,7 @@ import pytest
 
 from api.pages import CONSOLE
 from checkout.audit import stuck
-from checkout.events import log
+from checkout.events.topics import TOPICS
 from checkout.schema import words
 
 
@@ -26,7 +26,7 @@ def table(file: str, name: str) -> set[str]:
         ("words.js", "KIND", stuck.KINDS),
         ("matters.js", "CURES", stuck.KINDS),
         ("words.js", "STATUS", words.TYPES["order_status"]),
-        ("words.js", "EVENT", [topic for topic in log.TOPICS if not topic.startswith("stock.")]),
+        ("words.js", "EVENT", [topic for topic in TOPICS if not topic.startswith("stock.")]),
     ],
 )
 def test_each_word_of_the_service_is_known(file: str, name: str, said: tuple[str, ...]) -> None:

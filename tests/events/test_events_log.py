@@ -9,12 +9,24 @@ from sqlalchemy.exc import IntegrityError
 
 from checkout.db import Engine, sql, transaction
 from checkout.events import log
-from checkout.events.log import Event, Logged
+from checkout.events.log import Logged
 from checkout.orders import closing, shipping
 from checkout.stock import units
 from tests.shared.client import Client, problem
 from tests.shared.databases import on_each_way
-from tests.shared.factories import a_sku, a_trade, an_attempt, attempts, order, paid, placed, rows, told, topics
+from tests.shared.factories import (
+    a_sku,
+    a_trade,
+    an_attempt,
+    an_event,
+    attempts,
+    order,
+    paid,
+    placed,
+    rows,
+    told,
+    topics,
+)
 from tests.shared.relaying import relay_all
 
 pytestmark = on_each_way
@@ -79,9 +91,9 @@ def test_an_event_is_written_with_its_change_or_not_at_all(engine: Engine) -> No
 
 def test_a_place_in_a_subjects_sequence_is_taken_once(engine: Engine) -> None:
     with transaction(engine) as connection:
-        log.append(connection, [Event("order.placed", "7", 1, {})])
+        log.append(connection, [an_event("7", 1)])
     with pytest.raises(IntegrityError), transaction(engine) as connection:
-        log.append(connection, [Event("order.closed", "7", 1, {})])
+        log.append(connection, [an_event("7", 1, "order.closed")])
 
 
 def test_selling_out_and_restocking_are_told_by_whoever_does_it(engine: Engine) -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from checkout.db import Engine, sql, transaction
 from checkout.events import fence, log
-from checkout.events.log import Event, Logged
+from checkout.events.log import Logged
 from checkout.events.relay import Relay
 from tests.shared.databases import on_each_way
-from tests.shared.factories import rows
+from tests.shared.factories import an_event, rows
 from tests.shared.processes import eventually
 from tests.shared.relaying import LONGEST_SECONDS
 from tests.shared.threads import at_once
@@ -25,7 +25,7 @@ MOST_SCENES = 20
 
 def write(engine: Engine, subject: str, sequence: int) -> None:
     with transaction(engine) as connection:
-        log.append(connection, [Event("order.placed", subject, sequence, {})])
+        log.append(connection, [an_event(subject, sequence)])
 
 
 def logged(engine: Engine) -> list[int]:
@@ -63,7 +63,7 @@ def test_everything_is_published_once_and_in_order(engine: Engine) -> None:
 
 def test_more_than_one_batch_is_published_in_order(engine: Engine) -> None:
     with transaction(engine) as connection:
-        log.append(connection, [Event("order.placed", "1", n, {}) for n in range(1, 1202)])
+        log.append(connection, [an_event("1", n) for n in range(1, 1202)])
     published = Published()
     drain(engine, published)
     assert [event.sequence for event in published.events] == list(range(1, 1202))
@@ -88,7 +88,7 @@ def lost_of_a_slow_writer(engine: Engine, number: int, *, overtaken: bool) -> se
     assert own._lease()  # What it writes for that must not be what saves it.
     before = set(logged(engine))
     with transaction(engine) as slow:
-        log.append(slow, [Event("order.placed", "slow", number, {})])
+        log.append(slow, [an_event("slow", number)])
         slow.execute(sql("SELECT"))  # Takes the event along to the server.
         if overtaken:
             write(engine, "fast", number)
@@ -130,7 +130,7 @@ def test_nothing_is_lost_or_reordered_while_many_write(engine: Engine) -> None:
     def writer(subject: int) -> None:
         for sequence in range(1, 40):
             with transaction(engine) as connection:
-                log.append(connection, [Event("order.placed", str(subject), sequence, {})])
+                log.append(connection, [an_event(str(subject), sequence)])
                 if sequence % 13 == subject:
                     connection.execute(sql("SELECT pg_sleep(0.03)"))
 

@@ -19,9 +19,9 @@ from bench.proxy import Proxy, between
 from checkout.db import Engine, transaction
 from checkout.events import bus, log, patient
 from checkout.events.bus import Bus, Partly
-from checkout.events.log import Event, Logged
+from checkout.events.log import Logged
 from checkout.events.relay import Relay
-from tests.shared.factories import row, rows
+from tests.shared.factories import an_event, row, rows
 from tests.shared.relaying import LONGEST_SECONDS, relay_all
 
 AMQP = os.environ.get("CHECKOUT_TEST_AMQP_URL", "")
@@ -103,7 +103,7 @@ def test_of_one_subject_nothing_overtakes_what_was_refused(queue: str) -> None:
 def test_the_relay_notes_the_part_that_was_sent_and_sends_the_rest_again(queue: str, engine: Engine) -> None:
     del queue
     with transaction(engine) as connection:
-        log.append(connection, [Event("order.placed", str(n), 1, {}) for n in range(3)])
+        log.append(connection, [an_event(str(n), 1) for n in range(3)])
     first, second, third = (event.id for event in rows(engine, "events"))
     with closed(Bus(AMQP)) as sender:
         with pytest.raises(Partly):

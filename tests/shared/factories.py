@@ -6,10 +6,14 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from checkout import money
 from checkout.alipay.trade import Trade
 from checkout.db import Connection, Engine, sql, transaction
 from checkout.errors import CheckoutError
+from checkout.events.log import Event
+from checkout.events.topics import TOPICS
 from checkout.orders import acceptance, shipping, turns
 from checkout.orders.acceptance import Address, Request
 from checkout.orders.allocation import Terms
@@ -203,6 +207,25 @@ def topics(engine: Engine, subject: int | str) -> list[str]:
     of_sku = isinstance(subject, str)
     return [e.topic for e in sorted(found, key=lambda e: e.id) if e.topic.startswith("stock.") == of_sku]
 
+
+def an_event(subject: str, sequence: int = 1, topic: str = "order.placed") -> Event:
+    """One that fits its topic, of an order or SKU that nobody has."""
+    return Event(topic, subject, sequence, msgspec.convert(_DATA | {"sku_id": subject}, TOPICS[topic].data))
+
+
+_DATA = {
+    "order_id": "1",
+    "user_id": "1",
+    "status": "closed",
+    "pay_method": "alipay",
+    "total_amount": "10.00",
+    "amount": "10.00",
+    "lines": [{"sku_id": "1", "spu_id": "1", "quantity": 1, "amount": "10.00"}],
+    "reason": "expired",
+    "payment_id": "1-1",
+    "out_trade_no": "20261127O1A1",
+    "stock": 0,
+}
 
 _MOVE_ORDER = """
     UPDATE orders SET accepted_at = accepted_at - t, placed_at = placed_at - t, pay_before = pay_before - t,

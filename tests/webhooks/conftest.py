@@ -10,9 +10,9 @@ import pytest
 
 from checkout.db import Engine, sql, transaction
 from checkout.events import log
-from checkout.events.log import Event
 from checkout.webhooks import delivery, endpoints
 from checkout.webhooks.endpoints import Endpoint, Secret
+from tests.shared.factories import an_event
 from tests.shared.processes import LONGEST_SECONDS
 from tests.webhooks.receiver import Receiver, receiving
 
@@ -37,7 +37,7 @@ class Sender:
         """So many events of the subject, each committed by itself."""
         for sequence in sequences:
             with transaction(self.engine) as connection:
-                log.append(connection, [Event(topic, subject, sequence, {})])
+                log.append(connection, [an_event(subject, sequence, topic)])
 
     def turn(self, endpoint: Secret, looks: int | None = None) -> int:
         """One turn of a worker, or so many looks at the log; returns how many events were taken."""

@@ -11,10 +11,10 @@ import pytest
 
 from checkout.db import Connection, Engine, sql, transaction
 from checkout.events import fence, log
-from checkout.events.log import Event
 from checkout.webhooks import endpoints, sending
 from checkout.webhooks.endpoints import Secret
 from tests.shared.databases import on_each_way
+from tests.shared.factories import an_event
 from tests.shared.processes import LONGEST_SECONDS
 from tests.webhooks.conftest import Sender
 from tests.webhooks.receiver import Receiver
@@ -100,7 +100,7 @@ def test_a_worker_that_died_leaves_its_events_to_the_next(sender: Sender, endpoi
 
 def test_a_slow_transaction_is_not_passed_by(engine: Engine, sender: Sender, endpoint: Secret) -> None:
     with transaction(engine) as slow:
-        log.append(slow, [Event("order.placed", "slow", 1, {})])
+        log.append(slow, [an_event("slow")])
         slow.execute(sql("SELECT 1"))  # What is not answered has not been sent.
         sender.happens("fast", 1)
         assert sender.turn(endpoint, looks=3) == 0
@@ -138,7 +138,7 @@ def test_while_others_write_without_a_pause_what_is_final_is_sent(
 
 def begun(connection: Connection, subject: str) -> None:
     """The event is written, and not committed: what is not answered has not been sent."""
-    log.append(connection, [Event("order.placed", subject, 1, {})])
+    log.append(connection, [an_event(subject)])
     connection.execute(sql("SELECT 1"))
 
 
@@ -148,7 +148,7 @@ def test_with_a_careless_fence_it_would_be(
     """The negative control."""
     monkeypatch.setattr(fence, "_OLDEST_XID", sql("SELECT 9223372036854775807"))
     with transaction(engine) as slow:
-        log.append(slow, [Event("order.placed", "slow", 1, {})])
+        log.append(slow, [an_event("slow")])
         slow.execute(sql("SELECT 1"))
         sender.happens("fast", 1)
         assert sender.turn(endpoint) == 1

@@ -16,7 +16,7 @@ from checkout import money
 from checkout.audit import alarms
 from checkout.db import Connection, array, command, sql
 from checkout.events import log
-from checkout.events.log import Event
+from checkout.events.log import Event, happened
 from checkout.orders import allocation
 from checkout.orders.ledger.holdings import Holdings
 from checkout.orders.ledger.records import (
@@ -74,9 +74,7 @@ class Ledger:
         body: dict[str, Any] = allocation.who(order.id, order) | data
         if topic.startswith("order."):
             body["status"] = order.status
-            if order.reason:
-                body["reason"] = order.reason
-        self._events.append(Event(topic, str(order.id), order.version, body))
+        self._events.append(happened(topic, str(order.id), order.version, **body))
 
     def record_payment(self, order: Order, payment: Payment, topic: str) -> None:
         """Notes a change of one attempt and its event."""
