@@ -56,20 +56,28 @@ class Site:
         """Raises NotFound."""
         if name not in self.files:
             raise NotFound("this page has no such file")
-        found = self.files[name]
         resp.set_header("Content-Security-Policy", self._policy)
         resp.set_header("Referrer-Policy", "no-referrer")
-        resp.set_header("ETag", found.etag)
-        resp.cache_control = ["no-cache"]  # Kept, and asked about each time: all modules are of one version.
-        if found.etag in (req.get_header("If-None-Match") or ""):
-            resp.status = 304
-            return
-        resp.content_type, resp.data = found.media_type, found.content
+        give(req, resp, self.files[name])
+
+
+def give(req: Request, resp: Response, found: File) -> None:
+    """The file, or that the asker has it already."""
+    resp.set_header("ETag", found.etag)
+    resp.cache_control = ["no-cache"]  # Kept, and asked about each time: all modules are of one version.
+    if found.etag in (req.get_header("If-None-Match") or ""):
+        resp.status = 304
+        return
+    resp.content_type, resp.data = found.media_type, found.content
+
+
+def made(content: bytes, media_type: str) -> File:
+    """A file of that content."""
+    return File(content, media_type, f'"{blake2b(content, digest_size=12).hexdigest()}"')
 
 
 def _read(path: Path) -> File:
-    content = path.read_bytes()
-    return File(content, _TYPES[path.suffix], f'"{blake2b(content, digest_size=12).hexdigest()}"')
+    return made(path.read_bytes(), _TYPES[path.suffix])
 
 
 CONSOLE = Site("console")

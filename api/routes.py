@@ -10,6 +10,7 @@ import msgspec
 from api import (
     alipay,
     answers,
+    asyncapi,
     bodies,
     cart,
     events,
@@ -159,6 +160,8 @@ ROUTES = (
     Route("POST", "/v1/alipay/notify", alipay.hear, _SAID, auth="", form=notify.REQUIRED),
     Route("GET", "/v1/alipay/return", alipay.come_back, {302: None}, auth="", sends=("Location",),
           query=("out_trade_no", "charset", "sign_type", "sign")),
+    Route("GET", "/asyncapi.json", asyncapi.show, {200: ("application/json",), 304: None}, auth="", headers=_FILE,
+          sends=("ETag",)),
     Route("GET", "/console", pages.console, _HTML, auth="", headers=_FILE, sends=("ETag",)),
     Route("GET", "/console/{file}", pages.console_file, _FILES, auth="", headers=_FILE, sends=("ETag",)),
     Route("GET", "/docs", pages.viewer, _HTML, auth="", headers=_FILE, sends=("ETag",)),

@@ -26,6 +26,7 @@ from sandbox.valkey import Valkey
 from tests.shared.client import Client, serving
 from tests.shared.command import Command
 from tests.shared.databases import OWN, POOLED, SERVERS, TEMPLATE, WAYS, Databases, Other, Pooled, Server, create
+from tests.shared.messages import expect_to_fit
 
 # The same examples each time, however slow the machine is.
 hypothesis.settings.register_profile(
@@ -91,7 +92,7 @@ def database_url(server: Server, databases: Databases) -> Iterator[str]:
     """An empty, migrated database for one test."""
     name = databases.take()
     yield server.url(name)
-    databases.give_back(name)
+    expect_to_fit(databases.give_back(name))
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ MATRIX: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/v1/events"): (401, 403, 403, 200),
     ("POST", "/v1/alipay/notify"): (200, 200, 200, 200),
     ("GET", "/v1/alipay/return"): (302, 302, 302, 302),
+    ("GET", "/asyncapi.json"): (200, 200, 200, 200),
     ("GET", "/console"): (200, 200, 200, 200),
     ("GET", "/console/{file}"): (200, 200, 200, 200),
     ("GET", "/health/live"): (200, 200, 200, 200),

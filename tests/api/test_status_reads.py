@@ -17,6 +17,7 @@ from checkout.events import waking
 from checkout.resources import Resources
 from tests.shared.client import Client, problem, serving
 from tests.shared.factories import a_sku, an_order, many_orders, order, paid, place_all, placed
+from tests.shared.messages import against
 from tests.shared.processes import eventually
 
 
@@ -193,6 +194,7 @@ def test_a_stream_opens_by_bearer_too(client: Client, engine: Engine) -> None:
     bearer = {"Authorization": f"Bearer {token(client.settings)}"}
     [event] = client.wait(read_stream(client, path, 1, headers=bearer))
     assert json.loads(event["data"])["id"] == str(order_id)
+    assert against(json.loads(event["data"]), "#/components/messages/order/payload") == []
 
 
 @pytest.mark.usefixtures("restless")

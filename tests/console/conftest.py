@@ -15,6 +15,7 @@ from sandbox.valkey import Valkey
 from tests.conftest import environment_of
 from tests.shared.browser import a_browser
 from tests.shared.databases import Databases, Server
+from tests.shared.messages import expect_to_fit
 from tests.shared.processes import an_api
 
 
@@ -30,7 +31,7 @@ def environment(
 ) -> Iterator[dict[str, str]]:
     name = databases.take()
     yield environment_of(server.url(name), valkey_server, alipay_sides)
-    databases.give_back(name)
+    expect_to_fit(databases.give_back(name))
 
 
 @pytest.fixture(scope="module")

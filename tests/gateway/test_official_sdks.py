@@ -6,7 +6,6 @@ They are installed here, from PyPI and npm; where they cannot be had, these test
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,22 +18,13 @@ from sandbox.alipay import keys
 from sandbox.alipay.keys import Keys
 from tests.gateway.merchant import new_order
 from tests.gateway.process import LocalAlipay
+from tests.shared.packages import from_npm, installed
 
 pytestmark = pytest.mark.timeout(3 * 120)
 HERE = Path(__file__).parent / "sdks"
 PYTHON_SDK, NODE_SDK = "alipay-sdk-python==3.7.1411", "alipay-sdk@4.14.0"
-INSTALL_SECONDS = 120
 OPEN_ID = "074a1CcTG1LelxKe4xQC0zgNdId0nxi95b5lsNpazWYoCo5"
 Run = Callable[[dict[str, Any]], subprocess.CompletedProcess[str]]
-
-
-def installed(command: list[str], what: str) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=INSTALL_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        pytest.skip(f"{what} cannot be had here")
-    if done.returncode:
-        pytest.skip(f"{what} cannot be had here")
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +36,8 @@ def python_sdk(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def node_sdk(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    target = tmp_path_factory.mktemp("node-sdk")
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if npm is None or node is None:
-        pytest.skip("npm and node are not here")
-    installed([npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(target), NODE_SDK], NODE_SDK)
-    return lambda told: run([node, str(HERE / "official.cjs")], told, NODE_PATH=str(target / "node_modules"))
+    node, environment = from_npm(NODE_SDK, tmp_path_factory.mktemp("node-sdk"))
+    return lambda told: run([node, str(HERE / "official.cjs")], told, **environment)
 
 
 def run(command: list[str], told: dict[str, Any], **environment: str) -> subprocess.CompletedProcess[str]:

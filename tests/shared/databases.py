@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection
 
+from checkout.events.log import Logged
 from sandbox import postgres
 from sandbox.pgbouncer import PGBOUNCER
 
@@ -96,6 +97,7 @@ _TABLES = """
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
         AND c.relname <> 'schema_version'
 """
+_LOG = "SELECT id, at, topic, subject, sequence, data, traceparent FROM told_events ORDER BY id"
 # Without foreign keys for a moment; the log's ids keep on growing, as they do for ever.
 _EMPTY = """
     SET lock_timeout = '5s';
@@ -131,24 +133,28 @@ class Databases:
                 self._tables = [table for (table,) in cursor.fetchall()]
         return name
 
-    def give_back(self, name: str) -> None:
-        """Empties the database for the next test, or drops it when the test has changed its tables."""
-        if self._empty(name):
-            self._free.append(name)
-        else:
+    def give_back(self, name: str) -> list[Logged]:
+        """Empties the database for the next test, and returns its log; or drops it when its tables were changed."""
+        told = self._empty(name)
+        if told is None:
             drop(self._server, name)
+            return []
+        self._free.append(name)
+        return told
 
-    def _empty(self, name: str) -> bool:
+    def _empty(self, name: str) -> list[Logged] | None:
         deletes = " ".join(f"DELETE FROM {table};" for table in self._tables)
         try:
             with closing(self._connect(name)) as opened, opened, opened.cursor() as cursor:
                 cursor.execute(_SHAPE)
                 if cursor.fetchone() != self._shape:
-                    return False
+                    return None
+                cursor.execute(_LOG)
+                told = [Logged(*row) for row in cursor.fetchall()]
                 cursor.execute(_EMPTY.format(deletes=deletes))
         except psycopg2.OperationalError:
-            return False  # Somebody still holds a lock there.
-        return True
+            return None  # Somebody still holds a lock there.
+        return told
 
     def _connect(self, name: str) -> connection:
         return psycopg2.connect(libpq(self._server.url(name)), connect_timeout=30)
