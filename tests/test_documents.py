@@ -66,6 +66,6 @@ def test_a_link_that_leads_nowhere_is_noticed(link: str) -> None:
 
 
 def test_a_link_that_leads_somewhere_is_not() -> None:
-    good = "[a](docs/events.md#the-fence) [`TOPICS`](checkout/events/log.py) [`append`](checkout/events/log.py) "
+    good = "[a](docs/events.md#the-fence) [`TOPICS`](checkout/events/topics.py) [`append`](checkout/events/log.py) "
     good += "[`Logged.cloud_event`](checkout/events/log.py) [`order_status`](schema.sql) [there](https://example.org)"
     assert dead(ROOT / "README.md", good) == []
