@@ -83,6 +83,7 @@ class Alipay:
         self.trust = Trust(self.keys, redis, is_sandbox=is_sandbox(settings.alipay_gateway_url))
         self.bill_domains = settings.alipay_bill_domains
         self.is_local = is_loopback(settings.alipay_gateway_url)
+        self._shop_url = settings.shop_url
         self._return_url = f"{settings.public_url}/v1/alipay/return"
         self._notify_url = f"{settings.public_url}/v1/alipay/notify"
         self._wire = Wire(
@@ -109,6 +110,8 @@ class Alipay:
         more: dict[str, Any] = {"body": _IN_SUBJECT.sub(" ", reference)} if reference else {}
         if payment.installments:  # 花呗分期; the buyer bears its fee (opendocs, extend_params).
             more["extend_params"] = {"hb_fq_num": str(payment.installments), "hb_fq_seller_percent": "0"}
+        if payment.method == "wap":  # Where a phone's browser goes that leaves the cashier (opendocs, wap.pay).
+            more["quit_url"] = f"{self._shop_url}/orders/{payment.order_id}"
         return more | {
             "out_trade_no": payment.out_trade_no,
             "total_amount": money.yuan(payment.amount_fen),

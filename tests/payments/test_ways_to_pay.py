@@ -13,6 +13,7 @@ from tests.payments.shop import Shop
 from tests.payments.test_methods import the_attempt
 from tests.shared.answers import Answers
 from tests.shared.factories import OPEN_ID, attempts, order, row, stock_of, time_passes
+from tests.shared.processes import HTTP
 
 USER_ID = "2088102169345678"
 
@@ -109,6 +110,15 @@ def test_installments_reach_alipay_and_stand_in_the_attempt(shop: Shop, method: 
     assert order(shop.engine, order_id).status == "awaiting_shipment"
     listed = shop.call("GET", f"/v1/orders/{order_id}/payments").json()["payments"]
     assert listed[0]["installments"] == number
+
+
+def test_who_leaves_a_phones_cashier_is_at_his_order_again(shop: Shop) -> None:
+    order_id = shop.order()
+    way = {"pay_url": ask(shop, order_id, "wap").json()["pay_url"]}
+    cashier = shop.gateway.admin("POST", "open", way)["cashier_url"]
+    left = HTTP.request("POST", f"{cashier}/leave", redirect=False)
+    assert left.headers["Location"] == f"{shop.settings.shop_url}/orders/{order_id}"
+    assert order(shop.engine, order_id).status == "awaiting_payment"
 
 
 def test_other_installments_are_another_attempt(shop: Shop) -> None:
