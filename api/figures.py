@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from redis import RedisError
@@ -15,18 +15,22 @@ from checkout import clock
 from checkout.alipay import gate
 from checkout.audit import gauges
 from checkout.db import reading
+from checkout.orders import views
 from checkout.resources import Resources
+from checkout.stock import catalog
 
 # However many look, the database is asked once in so long.
 KEPT_SECONDS = 1.0
-# What calls to Alipay end in that brought no word to believe.
-_FAILING = ("no_answer", "unsigned", "unknown")
+_MINUTE = timedelta(minutes=1)
 
 
 class FiguresBody(msgspec.Struct):
-    """`accepted` orders are stored and not placed. The calls are all that were counted; null while Redis is away."""
+    """`accepted` orders are stored and not placed. What is said of Alipay is null while Redis is away: all calls ever
+    counted, those of the last five minutes, and of how many processes the breaker is open."""
 
     read_at: Time
+    orders_last_minute: int
+    skus_sold_out: int
     accepted: dict[str, int]
     accepted_seconds: float
     payments_open: int
@@ -38,6 +42,9 @@ class FiguresBody(msgspec.Struct):
     stuck: dict[str, int]
     alipay_calls: int | None
     alipay_failing_calls: int | None
+    alipay_recent_calls: int | None
+    alipay_recent_failing_calls: int | None
+    alipay_breakers_open: int | None
 
 
 class Figures:
@@ -63,9 +70,15 @@ def _read(resources: Resources) -> FiguresBody:
     with reading(resources.engine) as connection:
         for gauge, of, value in gauges.read(connection):
             found[gauge.name.removeprefix("checkout_")][of] = value
+        now = datetime.now(UTC)
+        orders = views.count_since(connection, now - _MINUTE, gauges.MOST)
+        sold_out = catalog.sold_out(connection, gauges.MOST)
     calls, failing = _calls(resources)
+    recent = _recent(resources)
     return FiguresBody(
-        read_at=clock.rfc3339(datetime.now(UTC)),
+        read_at=clock.rfc3339(now),
+        orders_last_minute=orders,
+        skus_sold_out=sold_out,
         accepted=_counts(found["orders_accepted"]),
         accepted_seconds=found["orders_accepted_seconds"][""],
         payments_open=int(found["payments_open"][""]),
@@ -77,6 +90,9 @@ def _read(resources: Resources) -> FiguresBody:
         stuck=_counts(found["stuck"]),
         alipay_calls=calls,
         alipay_failing_calls=failing,
+        alipay_recent_calls=recent and recent.calls,
+        alipay_recent_failing_calls=recent and recent.failing,
+        alipay_breakers_open=recent and recent.open_breakers,
     )
 
 
@@ -91,5 +107,12 @@ def _calls(resources: Resources) -> tuple[int | None, int | None]:
         counted = gate.counts(resources.redis)
     except RedisError:
         return None, None
-    failing = sum(count for (_, result), count in counted.items() if result in _FAILING)
+    failing = sum(count for (_, result), count in counted.items() if result in gate.FAILING)
     return sum(counted.values()), failing
+
+
+def _recent(resources: Resources) -> gate.Recent | None:
+    try:
+        return gate.recent(resources.redis)
+    except RedisError:
+        return None

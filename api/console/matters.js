@@ -23,6 +23,9 @@ const SENTENCES = [
   [/^Alipay tells of (\S+) yuan \((\S+), trade (\S+)\) for (\S+), which is no payment of ours$/, "支付宝通知 $1 元（$2，交易 $3），单号 $4 不是我们的付款"],
   [/^Alipay refuses to send (\S+) yuan of order (\d+) back: (.*)$/, "支付宝拒绝退还订单 $2 的 $1 元：$3"],
   [/^(\w+) on the bill of (\S+): ours (\S+), theirs (\S+); (.*)$/, "$2 的账单有差异（$1）：我方 $3，对方 $4；$5"],
+  [/^(.+) has not taken an event of (\S+): the log drops it (\d+) days later$/, "$1 还没有收下 $2 的事件：再过 $3 天日志就不再保留"],
+  [/^(.+) answered 410: nothing more is sent to it$/, "$1 回答 410：不再向它发送"],
+  [/^(.+) has refused events of (\d+) subjects: it waits as a whole now$/, "$1 拒收了 $2 个对象的事件：现在整个等待"],
   [/^this and later events have not left$/, "此事件及之后的事件尚未发出"],
 ];
 

@@ -6,9 +6,11 @@ each attempt keeps its own due time, so what was not asked now is asked later.
 
 from __future__ import annotations
 
+import os
+import platform
 import threading
 import time
-from typing import cast
+from typing import NamedTuple, cast
 
 from redis import Redis, RedisError
 from structlog import get_logger
@@ -26,6 +28,13 @@ LONGEST_WAIT_SECONDS = 3.0
 # A probe that never told its end, because its thread did not live to, does not keep the breaker open for ever.
 LONGEST_PROBE_SECONDS = 60.0
 COUNTS = "checkout_alipay_calls"
+# What a call ended in that brought no word to believe.
+FAILING = ("no_answer", "unsigned", "unknown")
+RECENT_MINUTES = 5
+_RECENT = "checkout_alipay_calls_of_minute"
+# Which processes' breakers are open, and since when each has found it so; who fell silent counts no more.
+_BREAKERS = "checkout_alipay_breakers"
+_BREAKER_SECONDS = 60
 
 # Calls of this second are counted; who comes too late in it is told how long to wait.
 _ENTER = """
@@ -88,9 +97,23 @@ class Gate:
         measures.alipay_call.add(seconds, method)
         self._note(is_ill=failed or seconds > SLOW_SECONDS)
         try:
-            self._redis.hincrby(COUNTS, f"{method} {result}", 1)
+            self._count(method, result)
         except RedisError as error:
             log.warning("call_not_counted", error=type(error).__name__)
+
+    def _count(self, method: str, result: str) -> None:
+        """For ever, and in its minute; and whether the breaker is open."""
+        minute, breaker = f"{_RECENT}_{int(time.time() // 60)}", f"{platform.node()}:{os.getpid()}"
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hincrby(COUNTS, f"{method} {result}", 1)
+            pipe.hincrby(minute, "failing" if result in FAILING else "others", 1)
+            pipe.expire(minute, 60 * (RECENT_MINUTES + 1))
+            if self._failures == FAILURES_TO_OPEN:
+                pipe.zadd(_BREAKERS, {breaker: time.time()})
+                pipe.zremrangebyscore(_BREAKERS, "-inf", time.time() - _BREAKER_SECONDS)
+            else:
+                pipe.zrem(_BREAKERS, breaker)
+            pipe.execute()
 
     def _note(self, *, is_ill: bool) -> None:
         with self._lock:
@@ -109,3 +132,23 @@ def counts(redis: Redis) -> dict[tuple[str, str], int]:
     counted = cast("dict[bytes, bytes]", redis.hgetall(COUNTS))
     names = {name: name.decode().split(" ") for name in counted}
     return {(method, result): int(counted[name]) for name, (method, result) in names.items()}
+
+
+class Recent(NamedTuple):
+    """The calls of the last `RECENT_MINUTES`, those that failed among them, and how many breakers are open."""
+
+    calls: int
+    failing: int
+    open_breakers: int
+
+
+def recent(redis: Redis) -> Recent:
+    """How Alipay is just now, as all processes have found it."""
+    now = int(time.time() // 60)
+    with redis.pipeline(transaction=False) as pipe:
+        for minute in range(now - RECENT_MINUTES + 1, now + 1):
+            pipe.hgetall(f"{_RECENT}_{minute}")
+        pipe.zcount(_BREAKERS, time.time() - _BREAKER_SECONDS, "+inf")
+        *minutes, breakers = pipe.execute()
+    failing, others = (sum(int(counted.get(name, 0)) for counted in minutes) for name in (b"failing", b"others"))
+    return Recent(failing + others, failing, int(breakers))

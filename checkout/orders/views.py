@@ -192,6 +192,17 @@ def _first_since(connection: Connection, at: datetime) -> int:
     return low
 
 
+_COUNT_SINCE = sql("""
+    SELECT count(*) FROM (SELECT FROM orders WHERE id >= :first AND accepted_at >= :at LIMIT :most) AS o
+""")
+
+
+def count_since(connection: Connection, at: datetime, most: int) -> int:
+    """How many orders were accepted then or later, counted no further than that."""
+    first = _first_since(connection, at - _SKEW)
+    return int(connection.execute(_COUNT_SINCE, {"first": first, "at": at, "most": most}).scalar_one())
+
+
 _VERSIONS = sql("SELECT id, version FROM orders WHERE id = ANY(CAST(:ids AS bigint[]))")
 
 

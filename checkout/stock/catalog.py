@@ -138,6 +138,16 @@ def counts(connection: Connection, sku_id: str) -> tuple[int, int, int]:
     return row.stock, row.sales, row.weight_g
 
 
+_SOLD_OUT = sql("""
+    SELECT count(*) FROM (SELECT on_sale AND stock = 0 AS is_out FROM skus LIMIT :most) AS s WHERE is_out
+""")
+
+
+def sold_out(connection: Connection, most: int) -> int:
+    """How many SKUs are on sale of which nothing is left, among so many at most."""
+    return int(connection.execute(_SOLD_OUT, {"most": most}).scalar_one())
+
+
 def page(connection: Connection, after: str, limit: int) -> list[Listed]:
     """SKUs in id order, after that id."""
     return [Listed(*row) for row in connection.execute(_PAGE, {"after": after, "limit": limit})]

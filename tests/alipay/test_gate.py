@@ -16,6 +16,9 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
+    def time(self) -> float:
+        return self.now
+
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
@@ -60,6 +63,30 @@ def test_the_one_that_sees_closes_the_breaker_or_leaves_it_open(
     assert entrance.enter()
     answer(entrance)
     assert [entrance.enter() for _ in range(3)] == [True] * 3
+
+
+def test_everybody_sees_of_how_many_processes_the_breaker_is_open(clock: Clock, redis: Redis) -> None:
+    entrance = Gate(redis)
+    for _ in range(FAILURES_TO_OPEN - 1):
+        entrance.answered("alipay.trade.query", "no_answer", 0.1, failed=True)
+    assert gate.recent(redis) == (FAILURES_TO_OPEN - 1, FAILURES_TO_OPEN - 1, 0)
+    answer(entrance, failed=True)
+    assert gate.recent(redis) == (FAILURES_TO_OPEN, FAILURES_TO_OPEN - 1, 1)
+    clock.now += OPEN_SECONDS
+    answer(entrance)
+    assert gate.recent(redis).open_breakers == 0
+
+
+def test_a_process_that_fell_silent_and_calls_of_long_ago_count_no_more(clock: Clock, redis: Redis) -> None:
+    for _ in range(FAILURES_TO_OPEN):
+        Gate(redis).answered("alipay.trade.query", "no_answer", 0.1, failed=True)
+    entrance = Gate(redis)
+    for _ in range(FAILURES_TO_OPEN):
+        answer(entrance, failed=True)
+    clock.now += 61
+    assert gate.recent(redis) == (2 * FAILURES_TO_OPEN, FAILURES_TO_OPEN, 0)
+    clock.now += 60 * gate.RECENT_MINUTES
+    assert gate.recent(redis) == (0, 0, 0)
 
 
 def test_one_good_answer_begins_the_count_anew(clock: Clock, redis: Redis) -> None:

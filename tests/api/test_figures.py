@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api import figures
-from checkout.alipay.gate import Gate
+from checkout.alipay.gate import FAILURES_TO_OPEN, Gate
 from checkout.audit import alarms
 from checkout.audit.alarms import Alarm
 from checkout.db import Engine, sql, transaction
@@ -37,6 +37,24 @@ def test_they_tell_what_waits_and_what_needs_a_person(client: Client, engine: En
     assert (told["payments_open"], told["refunds_waiting"], told["stuck"]) == (1, {"requested": 1}, {"webhook_full": 1})
     assert told["relay_behind_events"] > 0
     assert (told["alipay_calls"], told["alipay_failing_calls"]) == (2, 1)
+    assert (told["alipay_recent_calls"], told["alipay_recent_failing_calls"]) == (2, 1)
+
+
+def test_they_tell_how_much_is_ordered_and_what_is_sold_out(client: Client, engine: Engine) -> None:
+    a_sku(engine, "1"), a_sku(engine, "gone", stock=0), a_sku(engine, "hidden", stock=0, on_sale=False)
+    old, *_ = (an_order(engine) for _ in range(3))
+    with transaction(engine) as connection:
+        statement = sql("UPDATE orders SET accepted_at = now() - interval '61 seconds' WHERE id = :id")
+        connection.execute(statement, {"id": old})
+    told = read(client)
+    assert (told["orders_last_minute"], told["skus_sold_out"], told["alipay_breakers_open"]) == (2, 1, 0)
+
+
+def test_the_breaker_is_among_them(client: Client) -> None:
+    entrance = Gate(client.runtime.resources.redis)
+    for _ in range(FAILURES_TO_OPEN):
+        entrance.answered("alipay.trade.query", "no_answer", 0.1, failed=True)
+    assert read(client)["alipay_breakers_open"] == 1
 
 
 def test_many_who_look_ask_the_database_once(client: Client, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

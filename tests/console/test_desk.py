@@ -80,7 +80,7 @@ def test_it_speaks_both_languages_and_remembers_which(
         sign_in(page, settings)
         page.get_by_role("button", name="中文").click()
         expect(page.get_by_role("heading", name="需要人工处理")).to_be_visible()
-        expect(page.locator(".tile")).to_have_count(9)
+        expect(page.locator(".tile")).to_have_count(12)
         expect(page.locator(".matters")).to_contain_text(f"订单 {parked_id} 无法处理：22003 out of range")
         for address, heading in (
             ("", "需要人工处理"),
