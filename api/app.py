@@ -45,7 +45,9 @@ def create_app(runtime: Runtime) -> falcon.asgi.App[Any, Any]:
     middleware: list[Any] = [_Lifespan(runtime)]
     if config.cors_origins:
         origins = "*" if "*" in config.cors_origins else config.cors_origins
-        middleware.append(falcon.CORSMiddleware(allow_origins=origins, expose_headers=list(parameters.SENT)))
+        # By Date, which the server itself sends, a page counts the time that is left to pay.
+        exposed = ["Date", *parameters.SENT]
+        middleware.append(falcon.CORSMiddleware(allow_origins=origins, expose_headers=exposed))
     app = falcon.asgi.App(middleware=middleware)
     app.req_options.strip_url_path_trailing_slash = False
     for path in dict.fromkeys(route.path for route in TABLE):

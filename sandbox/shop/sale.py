@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import statistics
 import threading
@@ -27,6 +28,7 @@ _AT_ONCE = 32
 _SAMPLE_SECONDS = 0.2
 _MOST_POINTS = 1500
 _FOLLOW_SECONDS = 60.0
+_PATIENCE_SECONDS, _PAUSE_SECONDS = 60.0, 0.5
 _TOKEN_SECONDS = 900
 _OPERATOR = 1
 _AUDIT_SECONDS = 120
@@ -120,6 +122,13 @@ class Sale:
                 return
 
     def _buy(self, buyer: int) -> None:
+        """One buyer, whose bad luck is his own: the sale goes on."""
+        try:
+            self._order(buyer)
+        except Refused:
+            self._count("failed")
+
+    def _order(self, buyer: int) -> None:
         body = {"items": [{"sku_id": SKU, "quantity": 1}], "pay_method": "alipay", "address": _ADDRESS}
         began = time.monotonic()
         answer = self._send("POST", "/v1/orders", buyer, body, {"Idempotency-Key": str(uuid.uuid4())})
@@ -156,7 +165,12 @@ class Sale:
 
     def _pay(self, buyer: int, path: str) -> bool:
         """Pays at the local cashier, as a browser does; False where the gateway has no such page."""
-        url = self._call("POST", f"{path}/payments", buyer, {"method": "page"})["pay_url"]
+        try:
+            return self._go_to_cashier(self._call("POST", f"{path}/payments", buyer, {"method": "page"})["pay_url"])
+        except (Refused, urllib3.exceptions.HTTPError):
+            return False
+
+    def _go_to_cashier(self, url: str) -> bool:
         page = self._http.request("GET", url).data.decode(errors="replace")
         login = re.search(r'action="(/cashier/[0-9a-f]+)/login"', page)
         if login is None:
@@ -184,6 +198,14 @@ class Sale:
         *,
         is_operator: bool = False,
     ) -> urllib3.BaseHTTPResponse:
+        """What the service has decided. Where it does not answer, the same is sent again: it is done once."""
         token = issue(self._config.jwt_secret, user, is_operator=is_operator, ttl_seconds=_TOKEN_SECONDS)
         sent = {"Authorization": f"Bearer {token}"} | (headers or {})
-        return self._http.request(method, self._config.public_url + path, json=body, headers=sent)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(urllib3.exceptions.HTTPError):
+                answer = self._http.request(method, self._config.public_url + path, json=body, headers=sent)
+                if answer.status < 500:
+                    return answer
+            time.sleep(_PAUSE_SECONDS)
+        raise Refused(f"{method} {path} was not answered for {_PATIENCE_SECONDS:g} s")

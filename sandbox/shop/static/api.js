@@ -2,13 +2,18 @@
 
 import { faultOf } from "./faults.js";
 
+// The header Date tells whole seconds: this is their middle.
+const HALF_A_SECOND = 500;
+
 let session = null;
+let aheadMilliseconds = 0;
 
 export class ApiError extends Error {
   constructor(status, problem) {
     super(faultOf(status, problem));
     this.status = status;
     this.code = problem.code;
+    this.shortages = problem.shortages ?? [];
   }
 
   /** Whether the service has decided; otherwise the same request, with the same key, may be sent again. */
@@ -31,6 +36,14 @@ export const currentBuyer = () => session.buyer;
 /** Whether the shop takes that way to pay: "alipay" or "cash". */
 export const takes = (payMethod) => session.pay_methods.includes(payMethod);
 export const address = (path) => session.api + path;
+
+/** The service's time, by which it ends what is to be paid: a buyer's own clock may be hours off. */
+export const now = () => Date.now() + aheadMilliseconds;
+
+function learnTime(answer) {
+  const told = Date.parse(answer.headers.get("Date"));
+  if (told) aheadMilliseconds = told + HALF_A_SECOND - Date.now();
+}
 
 async function send(method, path, body, headers) {
   const options = { method, headers: { Authorization: `Bearer ${session.token}`, ...headers } };
@@ -56,6 +69,7 @@ export async function call(method, path, body, headers = {}) {
     await signIn();
     answer = await send(method, path, body, headers);
   }
+  learnTime(answer);
   const said = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new ApiError(answer.status, said);
   return said;

@@ -54,9 +54,7 @@ export class Basket {
 
   obstacles(answer) {
     if (!answer?.problems.length) return null;
-    const title = (id) => this.known.get(id)?.title ?? `SKU ${id}`;
-    return h("ul", { className: "problems", role: "status" },
-      answer.problems.map((problem) => h("li", {}, obstacle(problem, title(problem.sku_id)))));
+    return h("ul", { className: "problems", role: "status" }, answer.problems.map((problem) => h("li", {}, this.told(problem))));
   }
 
   ways(answer) {
@@ -75,8 +73,19 @@ export class Basket {
   async order(method, seen) {
     await this.cart.settled();
     if (this.quote.answer !== seen) throw new Error(words("购物车刚刚变了，请再确认一次。", "The cart has just changed; look again."));
-    const order = await orderFromCart(method, seen.total_amount);
-    location.assign(`/orders/${order.id}`);
+    try {
+      const order = await orderFromCart(method, seen.total_amount);
+      location.assign(`/orders/${order.id}`);
+    } catch (error) {
+      this.quote.renew();
+      this.draw();
+      if (!error.shortages?.length) throw error;
+      throw new Error(error.shortages.map((short) => this.told({ code: error.code, ...short })).join(" "));
+    }
+  }
+
+  told(problem) {
+    return obstacle(problem, this.known.get(problem.sku_id)?.title ?? `SKU ${problem.sku_id}`);
   }
 }
 

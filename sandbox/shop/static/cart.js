@@ -5,6 +5,7 @@ import { call } from "./api.js";
 export class Cart {
   constructor(items, ondraw) {
     this.items = items;
+    this.known = items;
     this.ondraw = ondraw;
     this.unsent = new Map();
     this.sending = null;
@@ -14,7 +15,8 @@ export class Cart {
     return this.items.find((item) => item.sku_id === skuId)?.quantity ?? 0;
   }
 
-  /** Resolves when the service has this change and all before it. Throws ApiError, and shows what the service has then. */
+  /** Resolves when the service has this change and all before it. Throws ApiError, and shows what the service has then,
+   * or had when it answered last. */
   set(skuId, quantity, selected = true) {
     const others = this.items.filter((item) => item.sku_id !== skuId);
     const own = quantity ? [{ sku_id: skuId, quantity, selected }] : [];
@@ -41,7 +43,7 @@ export class Cart {
       } catch (error) {
         fault = error;
         this.unsent.clear();
-        this.take((await call("GET", "/v1/cart")).items);
+        this.take(await call("GET", "/v1/cart").then(({ items }) => items, () => this.known));
       }
     }
     if (fault) throw fault;
@@ -49,6 +51,7 @@ export class Cart {
 
   /** An answer that later clicks have overtaken is not shown. */
   take(items) {
+    this.known = items;
     if (this.unsent.size) return;
     this.items = items;
     this.ondraw();

@@ -26,7 +26,7 @@ export function faultOf(status, problem) {
 /** Why an order of these lines would be refused: a problem of a quote, with the title of its SKU. */
 export function obstacle({ code, sku_id: skuId, wanted, available }, title) {
   const ofLine = {
-    out_of_stock: [`${title} 只剩 ${available} 件，您要 ${wanted} 件。`, `${title}: ${available} left, you want ${wanted}.`],
+    out_of_stock: available === 0 ? [`${title} 已售罄。`, `${title} is sold out.`] : [`${title} 只剩 ${available} 件，您要 ${wanted} 件。`, `${title}: ${available} left, you want ${wanted}.`],
     limit_exceeded: [`${title} 每人限购，您还可以买 ${available} 件。`, `${title}: limited per buyer, you may have ${available} more.`],
     not_on_sale: [`${title} 已下架。`, `${title} is not on sale.`],
     unknown_sku: [`${title} 已不存在。`, `${title} does not exist any more.`],

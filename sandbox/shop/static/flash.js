@@ -3,8 +3,10 @@
 import { chart } from "./chart.js";
 import { busy, button, h, redraw } from "./dom.js";
 import { words } from "./language.js";
+import { PROOFS } from "./proofs.js";
 
 const LOOK_MILLISECONDS = 250;
+const MOST_FAILURES = 20;
 const RUNS = ["selling", "auditing"];
 
 export async function showFlash(main) {
@@ -13,15 +15,19 @@ export async function showFlash(main) {
   const said = h("p", { className: "meaning", role: "status" });
   main.replaceChildren(h("p", {}, h("a", { className: "back", href: "/" }, words("← 返回商店", "← Back to the shop"))), said, view);
   const show = (sale) => {
-    const now = stateOf(sale);
+    const [now, tone] = sale.state === "over" ? verdict(sale) : [stateOf(sale), ""];
     if (said.textContent !== now) said.textContent = now;
-    redraw(view, heading(sale, start), figures(sale), charts(sale), verdict(sale));
+    said.className = `meaning ${tone}`;
+    redraw(view, heading(sale, start), figures(sale), charts(sale), proofs(sale));
   };
+  // Whoever does not answer is asked less and less often, and in the end no more.
   const follow = async (sale) => {
     show(sale);
-    while (RUNS.includes(sale.state)) {
-      await new Promise((resolve) => { setTimeout(resolve, LOOK_MILLISECONDS); });
-      sale = await ask("GET").catch(() => sale);
+    for (let failures = 0; RUNS.includes(sale.state); ) {
+      await new Promise((resolve) => { setTimeout(resolve, LOOK_MILLISECONDS * (1 + failures)); });
+      const fresh = await ask("GET").catch(() => null);
+      failures = fresh ? 0 : failures + 1;
+      sale = fresh ?? { ...sale, isAway: true, state: failures < MOST_FAILURES ? sale.state : "lost" };
       show(sale);
     }
   };
@@ -36,14 +42,15 @@ async function ask(method) {
   return answer.json();
 }
 
-function stateOf({ state, buyers, units }) {
+function stateOf({ state, isAway, buyers, units }) {
   return {
     idle: words(`${buyers} 位模拟买家抢 ${units} 件商品。每个请求都经过真实的 API。`, `${buyers} simulated buyers want ${units} units. Every request goes through the real API.`),
     selling: words("正在抢购…", "The sale is on…"),
     auditing: words("抢购结束，正在对账…", "The sale is over; the books are being audited…"),
-    over: words("抢购与对账都已结束。", "The sale and its audit are over."),
+    away: words("联系不上商店，正在重试…", "The shop does not answer; trying again…"),
+    lost: words("联系不上商店。恢复后请刷新页面。", "The shop does not answer. Reload the page once it is back."),
     failed: words("秒杀中断了，原因在商店的日志里。", "The sale broke off; the shop's log says why."),
-  }[state];
+  }[isAway && state !== "lost" ? "away" : state];
 }
 
 function heading(sale, start) {
@@ -65,7 +72,7 @@ function figures(sale) {
   return h("section", { className: "card" }, h("dl", { className: "figures" }, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
 }
 
-const time = (milliseconds) => (milliseconds === null ? "–" : `${milliseconds} ms`);
+const time = (milliseconds) => (milliseconds === null ? "–" : [milliseconds, h("small", {}, " ms")]);
 
 function charts({ points, units, buyers }) {
   if (!points) return null;
@@ -78,15 +85,26 @@ function charts({ points, units, buyers }) {
       h("p", { className: "key" }, key(requests, ""), key(refused, "second"))));
 }
 
-function verdict({ state, audit, stock, counts, units }) {
+/** What the sale came to: its sentence, and how it looks. */
+function verdict({ audit, stock, counts, units }) {
+  const broken = audit.filter((proof) => !proof.ok).length;
+  const placed = counts.placed ?? 0;
+  if (!broken && stock === 0 && placed === units) {
+    return [words(`${units} 件全部卖出，一件没有超卖；${audit.length} 项证明全部成立。`, `All ${units} units were sold and none twice; all ${audit.length} proofs hold.`), "verdict good"];
+  }
+  return [words(`成交 ${placed} 件，剩余 ${stock} 件；${broken} 项证明不成立。`, `${placed} placed, ${stock} left; ${broken} proofs do not hold.`), "verdict bad"];
+}
+
+function proofs({ state, audit }) {
   if (state !== "over") return null;
-  const broken = audit.filter((proof) => !proof.ok);
-  const isWhole = !broken.length && stock === 0 && (counts.placed ?? 0) === units;
-  const text = isWhole
-    ? words(`${units} 件全部卖出，一件没有超卖；${audit.length} 项证明全部成立。`, `All ${units} units were sold and none twice; all ${audit.length} proofs hold.`)
-    : words(`成交 ${counts.placed ?? 0} 件，剩余 ${stock} 件；${broken.length} 项证明不成立。`, `${counts.placed ?? 0} placed, ${stock} left; ${broken.length} proofs do not hold.`);
   return h("section", { className: "card" }, h("h2", {}, words("对账 checkout audit", "checkout audit")),
-    h("p", { className: `verdict ${isWhole ? "good" : "bad"}` }, text),
-    h("ul", { className: "proofs", lang: "en" }, [...broken, ...audit.filter((proof) => proof.ok)].map((proof) =>
-      h("li", { className: proof.ok ? "" : "bad" }, `${proof.ok ? "✓" : "✗"}  ${proof.detail}`))));
+    h("ul", { className: "proofs" }, [...audit].sort((a, b) => a.ok - b.ok).map((proof) =>
+      h("li", { className: proof.ok ? "" : "bad" }, `${proof.ok ? "✓" : "✗"}  `, proved(proof)))));
+}
+
+/** In Chinese where that is known; which ones break it, the audit tells in English. */
+function proved({ name, ok, detail }) {
+  const chinese = words(PROOFS[name] ?? "", "");
+  const told = chinese && ok ? null : h("span", { lang: "en" }, detail);
+  return h("span", {}, chinese, chinese && told ? "：" : null, told);
 }

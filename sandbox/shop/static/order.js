@@ -1,6 +1,6 @@
 // One order, live: the page follows it through the server-sent events of `events_url`.
 
-import { address, call } from "./api.js";
+import { address, call, now } from "./api.js";
 import { busy, button, confirmed, h, redraw, yuan } from "./dom.js";
 import { shortly, words } from "./language.js";
 import { facts, goods, parcels, refunds } from "./receipt.js";
@@ -128,7 +128,7 @@ class OrderPage {
   }
 }
 
-const remaining = (order) => Math.max(0, Math.round((new Date(order.pay_before) - Date.now()) / 1000));
+const remaining = (order) => Math.max(0, Math.round((new Date(order.pay_before) - now()) / 1000));
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 
 function stepView(step) {

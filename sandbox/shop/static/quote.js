@@ -29,6 +29,12 @@ export class Quote {
     return this.known === this.wanted ? this.last : null;
   }
 
+  /** Asks anew: the service has just answered something else. */
+  renew() {
+    this.known = "";
+    if (!this.asking) this.ask();
+  }
+
   async ask() {
     this.asking = true;
     const about = this.wanted;
