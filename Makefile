@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo up test check bench diagrams clean
+.PHONY: demo up test check bench diagrams shots clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -28,6 +28,10 @@ bench: $(STAMP)
 # The pictures beside the texts of docs/diagrams.
 diagrams: $(STAMP)
 	$(BIN)/python -m docs.diagrams.draw
+
+# Every test in a browser, those that `make test` leaves out too; among them those that take docs/shots/.
+shots: $(STAMP)
+	$(BIN)/python -m pytest -m "" tests/demo/test_journeys.py tests/demo/matrix tests/console $(ARGS)
 
 clean:
 	rm -rf .venv .checkout

@@ -1,4 +1,4 @@
-"""Every path, link, heading and name of code that the documents point to is there."""
+"""Every path, link, heading, picture and name of code that the documents point to is there."""
 
 from __future__ import annotations
 
@@ -43,6 +43,18 @@ def test_each_path_named_is_there(document: Path) -> None:
 @EACH
 def test_each_link_leads_where_it_says(document: Path) -> None:
     assert dead(document, document.read_text(encoding="utf-8")) == []
+
+
+def test_each_picture_is_shown_and_each_that_is_shown_is_there() -> None:
+    shown = {
+        (document.parent / path).resolve()
+        for document in DOCUMENTS
+        for found in re.findall(r'src="([^":]+)"|!\[[^]]*\]\(([^):]+)\)', document.read_text(encoding="utf-8"))
+        for path in found
+        if path
+    }
+    assert {path for path in shown if not path.exists()} == set()
+    assert set(ROOT.glob("docs/shots/*.png")) - shown == set()
 
 
 def test_a_path_that_has_moved_is_noticed() -> None:

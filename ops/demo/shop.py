@@ -45,9 +45,9 @@ class Shop:
         self.operator = self._user(_OPERATOR, is_operator=True)
         self.events = EventLog(self.operator)
 
-    def buyer(self) -> Buyer:
-        """Somebody new."""
-        return self._user(next(self._ids), is_operator=False)
+    def buyer(self, user_id: int | None = None) -> Buyer:
+        """That one, or somebody new."""
+        return self._user(user_id or next(self._ids), is_operator=False)
 
     def _user(self, user_id: int, *, is_operator: bool) -> Buyer:
         token = auth.issue(self._secret, user_id, is_operator=is_operator, ttl_seconds=_TOKEN_SECONDS)

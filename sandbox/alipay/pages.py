@@ -9,17 +9,22 @@ from sandbox.alipay.model import CLOSED, WAITING, Trade
 from sandbox.alipay.offers import Offer
 
 _STYLE = """
-:root{--blue:#0b5ed7;--ink:#1f2329;--grey:#5b6372;--line:#e6e9ef}
-*{box-sizing:border-box}body{margin:0;background:#f5f7fa;color:var(--ink);font:15px/1.6 system-ui,"PingFang SC",
-"Microsoft YaHei",sans-serif}main{max-width:460px;margin:8vh auto;padding:28px 30px;background:#fff;border:1px solid
-var(--line);border-radius:14px}main.wide{max-width:1080px}h1{font-size:19px;margin:0 0 4px}
+:root{color-scheme:light dark;--blue:#0b5ed7;--on-blue:#fff;--ink:#1f2329;--grey:#5b6372;--line:#e6e9ef;
+--paper:#f5f7fa;--card:#fff}
+@media(prefers-color-scheme:dark){:root{--blue:#7fb2f5;--on-blue:#0c1a2c;--ink:#e5e8ec;--grey:#a2abb8;--line:#333b46;
+--paper:#12161b;--card:#1a2027}}
+*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.6 system-ui,"PingFang SC",
+"Microsoft YaHei",sans-serif}main{max-width:460px;width:calc(100% - 24px);margin:8vh auto;
+padding:28px 30px;background:var(--card);
+border:1px solid var(--line);border-radius:14px}main.wide{max-width:1080px}h1{font-size:19px;margin:0 0 4px}
 small,.grey{color:var(--grey)}
 .amount{font-size:40px;font-weight:600;margin:18px 0 6px}dl{display:grid;grid-template-columns:auto 1fr;gap:4px 18px;
 margin:18px 0;padding-top:16px;border-top:1px solid var(--line)}dt{color:var(--grey)}dd{margin:0;overflow-wrap:anywhere}
-button{width:100%;padding:12px;margin-top:10px;border:0;border-radius:9px;background:var(--blue);color:#fff;
-font:inherit;min-height:44px;cursor:pointer}button.quiet{background:#fff;color:var(--grey);border:1px solid var(--line)}
-table{width:100%;border-collapse:collapse;font-size:13px}td,th{text-align:left;padding:7px 8px;border-bottom:1px solid
-var(--line)}td.n{text-align:right;font-variant-numeric:tabular-nums}.scroll{overflow-x:auto}a{color:var(--blue)}
+button{width:100%;padding:12px;margin-top:10px;border:0;border-radius:9px;background:var(--blue);color:var(--on-blue);
+font:inherit;min-height:44px;cursor:pointer}button.quiet{background:var(--card);color:var(--grey);border:1px solid
+var(--line)}table{width:100%;border-collapse:collapse;font-size:13px}td,th{text-align:left;padding:7px 8px;
+border-bottom:1px solid var(--line)}td.n{text-align:right;font-variant-numeric:tabular-nums}
+.scroll{overflow-x:auto}a{color:var(--blue)}
 code{font-size:13px;overflow-wrap:anywhere}
 """
 _COUNTDOWN = """
@@ -117,7 +122,8 @@ def _page(title: str, body: str, charset: str = "utf-8", wide: bool = False) -> 
     main = '<main class="wide">' if wide else "<main>"
     return (
         f'<!doctype html><html lang="zh-CN"><head><meta charset="{charset}"><title>{escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
         f"<style>{_STYLE}</style></head>"
         f"<body>{main}{body}</main></body></html>"
     )

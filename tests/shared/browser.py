@@ -33,19 +33,18 @@ def a_browser() -> Iterator[Browser]:
 
 @contextmanager
 def a_page(browser: Browser, url: str, *others: str, may_refuse: bool = False, **settings: Any) -> Iterator[Page]:
-    """A page of that site, which ends without an error in its console and without a request to others than it names.
+    """A page of that site; it and those it opens end without an error in the console and ask no others than it names.
 
     `may_refuse`: what the service refuses is part of the test; the browser itself logs it as an error.
     """
     faults: list[str] = []
     context = browser.new_context(**{"base_url": url, "locale": "en-GB"} | settings)
     context.set_default_timeout(LONGEST_MILLISECONDS)
-    page = context.new_page()
-    page.on("console", lambda message: faults.extend(_errors(message, may_refuse=may_refuse)))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("request", lambda request: None if _is_of((url, *others), request.url) else faults.append(request.url))
+    context.on("console", lambda message: faults.extend(_errors(message, may_refuse=may_refuse)))
+    context.on("weberror", lambda error: faults.append(str(error.error)))
+    context.on("request", lambda request: None if _is_of((url, *others), request.url) else faults.append(request.url))
     try:
-        yield page
+        yield context.new_page()
         assert not faults, faults
     finally:
         context.close()
@@ -63,7 +62,7 @@ def _is_of(sites: Sequence[str], url: str) -> bool:
 
 def barriers(page: Page) -> list[str]:
     """What axe finds that shuts somebody out: its rules that are serious or critical, with where they are broken."""
-    found = Axe().run(page).response["violations"]
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{one['id']}: {', '.join(str(node['target']) for node in one['nodes'])}"
         for one in found
