@@ -46,7 +46,7 @@ function tiles(now) {
     tile(t("支付宝熔断", "Alipay breaker"), ...breaker(breakers), breakers > 0 && "bad"),
     tile(t("退款途中", "Refunds under way"), sum(now.refunds_waiting), t(`其中结果未知 ${unknown}`, `${unknown} of unknown fate`), unknown > 0 && "bad"),
     tile(t("每秒订单", "Orders a second"), (now.orders_last_minute / 60).toFixed(1), t(`最近一分钟 ${now.orders_last_minute} 笔`, `${now.orders_last_minute} in a minute`)),
-    tile(t("积压订单", "Backlog"), waiting + alone, t(`已接收未处理，搁置 ${parked}`, `accepted, not placed; ${parked} parked`), now.accepted_seconds > LATE_SECONDS && "warn"),
+    tile(t("积压订单", "Backlog"), waiting + alone, t(`已接收未处理，搁置 ${parked}`, `not placed; ${parked} parked`), now.accepted_seconds > LATE_SECONDS && "warn"),
     tile(t("最久等待", "Oldest waits"), duration(now.accepted_seconds), t("已接收的订单", "of the accepted"), now.accepted_seconds > LATE_SECONDS && "warn"),
     tile(t("待付款", "Unpaid"), now.payments_open, t("仍可能付款", "may still bring money")),
     tile(t("通知待处理", "Notifies waiting"), now.notifies_waiting, duration(now.notifies_waiting_seconds), now.notifies_waiting_seconds > LATE_SECONDS && "warn"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,13 @@ def set_stock(stack: RunningStack, sku_id: str, units: int) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     answer = HTTP.request("POST", f"{stack.api_url}/v1/skus/{sku_id}/stock", json={"set": units}, headers=headers)
     assert answer.status == 200, answer.data
+
+
+def kill_api(stack: RunningStack) -> None:
+    """All of its processes, as the kernel does that runs out of memory; the supervisor starts it again."""
+    for pid in stack.pids("api"):
+        with suppress(ProcessLookupError):  # It has gone with the one before.
+            os.kill(pid, signal.SIGKILL)
 
 
 def visit(page: Page, buyer: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from ops.up import RunningStack
 from tests.shared.browser import barriers, needs_chromium
-from tests.shared.pages import a_page
+from tests.shared.pages import a_page, kill_api
 
 pytestmark = [needs_chromium, pytest.mark.matrix, pytest.mark.timeout(400)]
 _SALE_MILLISECONDS = 240_000
@@ -32,8 +30,7 @@ def test_whoever_hears_nothing_asks_again_and_buys_once(stack: RunningStack, bro
         page.goto("/flash")
         page.locator("#start").click()
         page.wait_for_function("() => Number(document.querySelectorAll('.figures dd')[0]?.textContent) > 50")
-        for pid in stack.pids("api"):
-            os.kill(pid, signal.SIGKILL)
+        kill_api(stack)
         expect(page.locator(".verdict")).to_contain_text("50 件全部卖出", timeout=_SALE_MILLISECONDS)
         seen = figures(page)
         assert (seen["请求"], seen["剩余库存"], seen["成交"], "出错" in seen) == ("1000", "0", "50", False)
