@@ -1,4 +1,4 @@
-"""`python -m bench.tables`: writes the tables of docs/performance.md anew from the results in `bench/results/`."""
+"""`python -m bench.tables`: writes the tables of the documents anew from the results in `bench/results/`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 from bench.away import Place
 from bench.report import RESULTS, SERVICES, shares
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
+DOCS = Path(__file__).parent.parent / "docs"
+DOCUMENTS = (DOCS / "performance.md", DOCS / "from-django.md")
 
 
 def markdown(head: list[str], lines: list[list[object]]) -> str:
@@ -127,6 +128,24 @@ def lent(found: dict[str, Any], what: str = "pooled") -> str:
     )
 
 
+_RUSHED = {
+    "buyers want": "rush",
+    "shop": "shop",
+    "buyers": "buyers",
+    "units sold": "sold",
+    "oversold": "oversold",
+    "refused": "refused",
+    "failed": "failed",
+    "forgotten": "forgotten",
+    "wait p50, ms": "wait_p50_ms",
+    "p99": "wait_p99_ms",
+}
+
+
+def rushed(found: dict[str, Any]) -> str:
+    return markdown(list(_RUSHED), [[row[name] for name in _RUSHED.values()] for row in found["rows"]])
+
+
 def _beside(place: Place, first: Place) -> list[object]:
     cells: list[object] = []
     for mix in place.rates:
@@ -149,20 +168,26 @@ _TABLES = {
     "rabbitmq": ("rabbitmq", endured),
     "away": ("away", distant),
     "pooled": ("pooled", lent),
+    "django": ("django", rushed),
     "traced": ("traced", lambda found: lent(found, "traced")),
 }
 
 
 def main() -> None:
     """Replaces what stands between `<!-- NAME -->` and `<!-- end -->`."""
-    text = DOCUMENT.read_text(encoding="utf-8")
+    for document in DOCUMENTS:
+        document.write_text(written(document.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def written(text: str) -> str:
+    """The text with the tables as they are now."""
     for name, (file, write) in _TABLES.items():
         result = RESULTS / f"{file}.json"
         if result.exists():
             table = write(json.loads(result.read_text(encoding="utf-8")))
             between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
             text = between.sub(lambda match, table=table: f"{match[1]}\n{table}\n\n{match[2]}", text)  # type: ignore[misc] # A default keeps this round's table.
-    DOCUMENT.write_text(text, encoding="utf-8")
+    return text
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Functions of prices as a shop may write them; docs/prices.md tells of them."""
+"""What a shop may copy: functions of prices (docs/goods.md), and a Django shop (docs/from-django.md)."""

@@ -1,0 +1,97 @@
+"""The calls to checkout, each with a token that this shop signs for one minute."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import Any
+
+import jwt
+import urllib3
+from django.conf import settings
+
+from shop.models import OrderInfo
+
+WAIT_SECONDS = 10
+OPERATOR = 1  # Under which the shop itself is known there.
+_TWICE = urllib3.Retry(1, allowed_methods=None, redirect=False)  # For what is the same when it comes again.
+_PAY_METHODS = {OrderInfo.PayMethod.CASH: "cash", OrderInfo.PayMethod.ALIPAY: "alipay"}
+
+
+class Away(Exception):
+    """Nobody knows whether it was done. The same call again, with the same key, finds out."""
+
+
+class Refused(Exception):
+    """It was not done, and nothing is kept of it."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        super().__init__(problem.get("detail", problem["title"]))
+        self.problem = problem
+
+
+@cache
+def _http() -> urllib3.PoolManager:
+    return urllib3.PoolManager(maxsize=32, timeout=urllib3.Timeout(connect=2, read=WAIT_SECONDS + 10))
+
+
+def call(
+    method: str,
+    path: str,
+    user_id: int,
+    body: dict[str, Any] | None = None,
+    *,
+    scope: str = "",
+    retries: urllib3.Retry | bool = _TWICE,
+    **headers: str,
+) -> dict[str, Any]:
+    """The JSON of an answer that is good. Raises Away and Refused; a header's name is written with underscores."""
+    claims = {"sub": str(user_id), "exp": int(time.time()) + 60, "scope": scope}
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    sent["Authorization"] = "Bearer " + jwt.encode(claims, settings.CHECKOUT_JWT_SECRET, algorithm="HS256")
+    try:
+        answer = _http().request(method, settings.CHECKOUT_URL + path, headers=sent, json=body, retries=retries)
+    except urllib3.exceptions.HTTPError as error:
+        raise Away from error
+    if answer.status == 429 or answer.status >= 500:
+        raise Away
+    said: dict[str, Any] = answer.json()
+    if answer.status >= 400:
+        raise Refused(said)
+    return said
+
+
+def place(order: OrderInfo) -> dict[str, Any]:
+    """Orders the selected part of the cart; answers as soon as it is placed or rejected. Raises Away and Refused.
+
+    Its number is the key: however often it is asked, it is one order.
+    """
+    to = order.address
+    body = {
+        "from_cart": True,
+        "pay_method": _PAY_METHODS[order.pay_method],
+        "address": {"recipient": to.receiver, "phone": to.mobile, "region": to.region, "detail": to.place},
+        "reference": order.order_id,
+    }
+    accepted = call("POST", "/v1/orders", order.user_id, body, Idempotency_Key=order.order_id)
+    if accepted["status"] != "accepted":
+        return accepted
+    return call("GET", f"/v1/orders/{accepted['id']}", order.user_id, Prefer=f"wait={WAIT_SECONDS}")
+
+
+def pay_url(order: OrderInfo) -> str:
+    """Where the buyer pays. Raises Away and Refused."""
+    made = call("POST", f"/v1/orders/{order.checkout_id}/payments", order.user_id, {"method": "page"})
+    return str(made["pay_url"])
+
+
+def give_back(sku_id: int, count: int) -> None:
+    """So many more units are for sale; asked twice, twice as many. Raises Away and Refused."""
+    call("POST", f"/v1/skus/{sku_id}/stock", OPERATOR, {"add": count}, scope="operator", retries=False)
+
+
+def events(after: int) -> list[dict[str, Any]]:
+    """The next events of the log, oldest first. Raises Away and Refused."""
+    page = call("GET", f"/v1/events?after={after}", OPERATOR, scope="operator")
+    found: list[dict[str, Any]] = page["events"]
+    return found

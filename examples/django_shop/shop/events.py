@@ -1,0 +1,67 @@
+"""What checkout tells, written into the shop's tables. A repeat, or what came too late, changes nothing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from shop.models import SKU, SPU, Bookmark, OrderGoods, OrderInfo
+
+Status = OrderInfo.Status
+_STATUS = {
+    "rejected": Status.CANCELED,
+    "awaiting_payment": Status.UNPAID,
+    "awaiting_shipment": Status.UNSEND,
+    "shipped": Status.UNRECEIVED,
+    "completed": Status.UNCOMMENT,
+    "closed": Status.CANCELED,
+}
+
+
+def reached() -> int:
+    """The last event that was heard."""
+    return int(Bookmark.objects.get_or_create(id=1)[0].event_id)
+
+
+@transaction.atomic
+def hear(event: dict[str, Any]) -> None:
+    """Brings the tables up to this event."""
+    topic = event["type"].removeprefix("checkout.")
+    if topic.startswith("stock."):
+        _count(event)
+    elif topic.startswith("order."):
+        _follow(event, is_placed=topic == "order.placed")
+    Bookmark.objects.filter(id=1, event_id__lt=int(event["id"])).update(event_id=int(event["id"]))
+
+
+def _count(event: dict[str, Any]) -> None:
+    """Each row keeps the highest sequence that it has heard of."""
+    older = SKU.objects.filter(id=event["subject"], sequence__lt=event["sequence"])
+    older.update(stock=event["data"]["stock"], sequence=event["sequence"])
+
+
+def _follow(event: dict[str, Any], *, is_placed: bool) -> None:
+    told = event["data"]
+    order = OrderInfo.objects.select_for_update().filter(order_id=told.get("reference", "")).first()
+    if order is None:
+        return  # It was not ordered here.
+    if is_placed and not order.skus.exists():
+        _write_lines(order, told)
+    if order.sequence < event["sequence"]:
+        order.status, order.sequence = _STATUS[told["status"]], event["sequence"]
+        order.checkout_id = event["subject"]
+    order.save()
+
+
+def _write_lines(order: OrderInfo, told: dict[str, Any]) -> None:
+    for line in told["lines"]:
+        price = Decimal(line["amount"]) / line["quantity"]
+        OrderGoods.objects.create(order=order, sku_id=line["sku_id"], count=line["quantity"], price=price)
+        SKU.objects.filter(id=line["sku_id"]).update(sales=F("sales") + line["quantity"])
+        SPU.objects.filter(id=line["spu_id"]).update(sales=F("sales") + line["quantity"])
+        order.total_count += line["quantity"]
+    order.total_amount = Decimal(told["total_amount"])
+    order.freight = order.total_amount - sum(Decimal(line["amount"]) for line in told["lines"])

@@ -1,0 +1,264 @@
+"""docs/from-django.md, command by command; and what the shop is when it has been walked along."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urljoin
+
+import psycopg2
+import pytest
+from redis import Redis
+
+from bench.storefront import Buyer, Shop, ask, buy, click, look, rush, signed_in
+from checkout.events import bus
+from sandbox import postgres
+from sandbox.valkey import Valkey
+from tests.django_shop.adopted import api, becomes, buys, has_left, set_stock, shows, status_of, stock_of
+from tests.django_shop.scenes import cart_of, held, put_in_cart, units_sold
+from tests.django_shop.walk import COMPARISON, Walk, a_copy, shown
+from tests.shared import ports
+from tests.shared.databases import Server, libpq
+from tests.shared.processes import HTTP, LONGEST_SECONDS, ROOT, eventually, is_well
+
+pytestmark = [
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here"),
+]
+CANCELED, UNPAID, UNSEND = 6, 1, 2
+NOBODY = "http://127.0.0.1:9"
+AS_IT_IS, BESIDE = "The shop as it is", "Checkout beside it"
+GOODS, CART, VIEW, TOLD, OPEN = (
+    "1. The goods",
+    "2. The cart",
+    "3. The view",
+    "4. What checkout tells",
+    "5. Orders that are open at the move",
+)
+
+
+@pytest.fixture(scope="module")
+def database_url(server: Server) -> str:
+    """Checkout's own, which it fills itself."""
+    return postgres.create_database(server.url(), "beside_a_shop")
+
+
+@pytest.fixture(scope="module")
+def walk(
+    a_shop: Callable[..., Shop], carts: Valkey, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Walk]:
+    shop = a_shop("shop", a_copy(tmp_path_factory.mktemp("project")))
+    port, own = ports.free(), ports.free()
+    typed = {
+        "postgresql+psycopg2://shop@127.0.0.1/checkout": database_url,
+        "redis://127.0.0.1:6379": carts.url(0).removesuffix("/0"),
+        "--port 8000": f"--port {port} --flower-port {ports.free()} --alipay-port {ports.free()}",
+        "127.0.0.1:8000": f"127.0.0.1:{port}",
+        "--port 8001": f"--port {own}",
+    }
+    told = {
+        "CHECKOUT_URL": f"http://127.0.0.1:{port}",
+        "CHECKOUT_BROKER_URL": carts.url(3),
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
+    made = Walk(shop, typed, own, lambda: is_well(told["CHECKOUT_URL"]), environment={**shop.environment, **told})
+    yield made
+    made.leave()
+
+
+@pytest.fixture(scope="module")
+def old(walk: Walk, redis: Redis) -> list[Buyer]:
+    """Three who bought SKU 3 while the shop was as it had been; the last one pays in cash."""
+    walk.until(AS_IT_IS)
+    [said] = [said for command, said in walk.said.items() if "sample" in command]
+    buyers = [
+        Buyer(int(user_id), session, int(address)) for user_id, session, address in map(str.split, said.splitlines())
+    ]
+    for buyer, pay_method in zip(buyers, (2, 2, 1), strict=True):
+        put_in_cart(redis, buyer, 3)
+        assert click(walk.url, buyer, pay_method).status == 200
+    return buyers
+
+
+@pytest.fixture(scope="module")
+def buyers(walk: Walk, old: list[Buyer]) -> Iterator[list[Buyer]]:
+    """Others, of the adopted shop."""
+    assert old
+    walk.until(TOLD)
+    yield signed_in(walk.manage("sample", "--buyers=40"))
+
+
+def test_the_goods_go_over_with_the_units_that_no_open_order_has(walk: Walk, old: list[Buyer]) -> None:
+    walk.until(GOODS)
+    assert click(walk.url, old[0]).status == 503
+    assert [said for command, said in walk.said.items() if "catalog" in command] == [
+        "exported 10\n",
+        "added 10, updated 0\n",
+    ]
+    skus = api(walk, "GET", "/v1/skus")["items" if "items" in api(walk, "GET", "/v1/skus") else "skus"]
+    moved = {(sku["id"], sku["spu_id"], sku["title"], sku["price"]) for sku in skus}
+    assert moved == set(walk.shop.rows("SELECT id::text, spu_id::text, name, price::text FROM shop_sku"))
+    assert (stock_of(walk, 1), stock_of(walk, 3)) == (100, 97)
+
+
+def test_both_see_the_same_cart(walk: Walk, old: list[Buyer], redis: Redis) -> None:
+    walk.until(GOODS)
+    put_in_cart(redis, old[0], 1, units=2)
+    walk.until(CART)
+    [seen] = [said for command, said in walk.said.items() if "curl" in command]
+    assert json.loads(seen) == {"items": [{"sku_id": "1", "quantity": 2, "selected": True}]}
+    api(walk, "DELETE", "/v1/cart/items/1", old[0].user_id)
+    assert cart_of(redis, old[0]) == {}
+
+
+def test_a_rush_sells_exactly_what_is_there_and_loses_no_order(walk: Walk, buyers: list[Buyer], redis: Redis) -> None:
+    set_stock(walk, 1, 10)
+    for buyer in buyers:
+        put_in_cart(redis, buyer, 1)
+    clicks = rush(walk.url, buyers, 16)
+    assert Counter(one.status for one in clicks) == {200: 10, 409: 30}
+    for one in clicks:
+        if one.status == 200:
+            becomes(walk, one.body["order_id"], UNPAID)
+            [found] = api(walk, "GET", f"/v1/orders?reference={one.body['order_id']}")["orders"]
+            assert (found["status"], found["user_id"]) == ("awaiting_payment", str(one.buyer.user_id))
+        has_left(redis, one.buyer, {} if one.status == 200 else {b"1": b"1"})
+    assert (units_sold(walk.shop, 1), stock_of(walk, 1)) == (10, 0)
+    eventually(lambda: walk.shop.rows("SELECT stock, sales FROM shop_sku WHERE id = 1") == [(0, 10)], "the mirror is 0")
+    assert walk.shop.one("SELECT sales FROM shop_spu WHERE id = 1") == 10 + walk.shop.one(
+        "SELECT sales FROM shop_sku WHERE id = 2"
+    )
+
+
+def test_a_double_click_is_one_order(walk: Walk, buyers: list[Buyer], redis: Redis) -> None:
+    buyer = buyers[0]
+    put_in_cart(redis, buyer, 5)
+    look(walk.url, buyer)
+    with ThreadPoolExecutor(2) as clicks:
+        both = list(clicks.map(lambda _: buy(walk.url, buyer), range(2)))
+    late = buy(walk.url, buyer)
+    assert {one.status for one in (*both, late)} == {200}
+    [number] = {one.body["order_id"] for one in (*both, late)}
+    becomes(walk, number, UNPAID)
+    assert units_sold(walk.shop, 5) == 1
+    has_left(redis, buyer, {})
+    look(walk.url, buyer)
+    assert buy(walk.url, buyer).status == 409  # Another order, of an empty cart.
+
+
+def test_what_goes_into_the_cart_meanwhile_stays(
+    walk: Walk, buyers: list[Buyer], redis: Redis, database_url: str
+) -> None:
+    buyer = buyers[1]
+    put_in_cart(redis, buyer, 6)
+    look(walk.url, buyer)
+    with ThreadPoolExecutor(1) as clicks:
+        with held(psycopg2.connect(libpq(database_url)), "skus WHERE id = '6'") as waited_for:
+            order = clicks.submit(buy, walk.url, buyer)
+            waited_for(1)
+            redis.hincrby(f"cart_{buyer.user_id}", "6", 5)
+        assert order.result(LONGEST_SECONDS).status == 200
+    has_left(redis, buyer, {b"6": b"5"})
+
+
+def test_who_clicks_again_after_no_answer_has_one_order(walk: Walk, buyers: list[Buyer], redis: Redis) -> None:
+    buyer = buyers[2]
+    put_in_cart(redis, buyer, 7)
+    look(walk.url, buyer)
+    away = Shop(walk.environment, walk.shop.log, walk.shop.directory)
+    with away.serving("checkout", workers=1, CHECKOUT_URL=NOBODY) as url:
+        nothing = click(url, buyer)
+        assert (nothing.status, status_of(walk, nothing.body["order_id"])) == (503, 0)
+    look(walk.url, buyer)
+    again = buy(walk.url, buyer)
+    assert (again.status, again.body["order_id"]) == (200, nothing.body["order_id"])
+    becomes(walk, again.body["order_id"], UNPAID)
+
+
+def test_who_pays_at_the_cashier_awaits_the_goods(walk: Walk, buyers: list[Buyer], redis: Redis) -> None:
+    buyer = buyers[3]
+    number = buys(walk, redis, buyer, 8)
+    sent = ask(f"{walk.url}/orders/{number}/pay/", buyer)
+    assert sent.status == 302
+    pay_url = sent.headers["Location"]
+    page = HTTP.request("GET", pay_url).data.decode()
+    [cashier] = re.findall(r'action="(/cashier/[0-9a-f]+)/login"', page)
+    for step in ("login", "pay"):
+        assert HTTP.request("POST", urljoin(pay_url, f"{cashier}/{step}"), redirect=False).status < 400
+    becomes(walk, number, UNSEND)
+
+
+def test_units_of_a_cancelled_order_are_seen_again(walk: Walk, buyers: list[Buyer], redis: Redis) -> None:
+    buyer = buyers[4]
+    set_stock(walk, 9, 1)
+    number = buys(walk, redis, buyer, 9)
+    shows(walk, 9, 0)
+    order_id = walk.shop.one("SELECT checkout_id FROM shop_orderinfo WHERE order_id = %s", number)
+    api(walk, "POST", f"/v1/orders/{order_id}/cancel", buyer.user_id, is_operator=False)
+    becomes(walk, number, CANCELED)
+    shows(walk, 9, 1)
+
+
+_ALL = "SELECT order_id, status, total_count, total_amount, sequence FROM shop_orderinfo ORDER BY 1"
+_COUNTS = "SELECT id, stock, sales, sequence FROM shop_sku ORDER BY 1"
+
+
+def test_a_follower_that_lost_its_place_hears_what_it_missed_and_nothing_twice(
+    walk: Walk, buyers: list[Buyer], redis: Redis
+) -> None:
+    [follow] = [command for command in walk.said if "follow_checkout" in command]
+    walk.stop("follow_checkout")
+    before = (walk.shop.rows(_ALL), walk.shop.rows(_COUNTS))
+    number = buys(walk, redis, buyers[5], 10)
+    bus.drop(walk.environment["CHECKOUT_EVENTS_URL"], "django_shop")
+    walk.shop.rows("UPDATE shop_bookmark SET event_id = 0")
+    walk.start("follow_checkout", follow)
+    becomes(walk, number, UNPAID)
+    assert [row for row in walk.shop.rows(_ALL) if row[0] != number] == before[0]
+    assert [row for row in walk.shop.rows(_COUNTS) if row[0] != 10] == [row for row in before[1] if row[0] != 10]
+
+
+_LATE = """
+    UPDATE shop_orderinfo SET create_time = create_time - interval '1 hour' WHERE checkout_id = '' AND user_id = %s
+"""
+
+
+def test_old_orders_that_nobody_pays_give_their_units_to_checkout_once(
+    walk: Walk, old: list[Buyer], buyers: list[Buyer]
+) -> None:
+    assert buyers
+    walk.shop.rows(_LATE, old[0].user_id)
+    before = stock_of(walk, 3)
+    walk.until(OPEN)
+    [said] = [said for command, said in walk.said.items() if "let_out" in command]
+    assert said == "let out 1, gave back 1, wait for money 1, for goods 1\n"
+    assert walk.manage("let_out", "--minutes=30") == "let out 0, gave back 0, wait for money 1, for goods 1\n"
+    assert stock_of(walk, 3) == before + 1
+    walk.shop.rows(_LATE, old[1].user_id)
+    unknown = "let out 1, gave back 0, wait for money 0, for goods 1\n"
+    assert walk.manage("let_out", "--minutes=30", CHECKOUT_URL=NOBODY) == unknown
+    assert walk.manage("let_out", "--minutes=30") == unknown.replace("out 1", "out 0")
+    assert walk.shop.rows("SELECT count(*) FROM shop_givenback WHERE done_at IS NULL") == [(1,)]
+    assert stock_of(walk, 3) == before + 1
+
+
+def test_the_walk_is_all_that_the_page_shows_and_its_end_is_good(walk: Walk, buyers: list[Buyer]) -> None:
+    assert buyers
+    walk.until(list(shown())[-1])
+    every = [command for commands in shown().values() for command in commands if not command.startswith(COMPARISON)]
+    assert list(walk.said) == every
+    assert "✗" not in walk.said["checkout audit"]
+
+
+@pytest.mark.skipif("CHECKOUT_TEST_COMPARISON" not in os.environ, reason="CHECKOUT_TEST_COMPARISON asks for it")
+def test_the_comparison_runs_and_the_adopted_shop_oversells_nothing() -> None:
+    [command] = [line for lines in shown().values() for line in lines if line.startswith(COMPARISON)]
+    done = subprocess.run([sys.executable, *command.split()[1:], "--buyers=40"], cwd=ROOT, check=False)
+    assert done.returncode == 0
