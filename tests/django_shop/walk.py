@@ -16,6 +16,7 @@ from tests.shared.processes import ROOT, eventually
 
 COMPARISON = "python -m bench"  # Takes long: it runs where it is asked for.
 DOCUMENT = ROOT / "docs" / "from-django.md"
+UP_SECONDS = 150  # As long as `checkout up` itself takes for possible.
 # What runs on, and by what it is replaced when it is started anew.
 _SERVERS = ("granian", "checkout up", "follow_checkout")
 
@@ -61,8 +62,8 @@ class Walk:
                 return
 
     def _type(self, command: str) -> str:
-        for shown, real in self.typed.items():
-            command = command.replace(shown, real)
+        for there, here in self.typed.items():
+            command = command.replace(there, here)
         if command.startswith("cd "):
             assert (ROOT / command.removeprefix("cd ")).is_dir()  # The test is in a copy of it.
             return ""
@@ -97,7 +98,7 @@ class Walk:
         if server == "granian":
             eventually(lambda: ports.answers(self.port), "the shop answers")
         elif server == "checkout up":
-            eventually(self.is_up, "checkout is ready")
+            eventually(self.is_up, "checkout is ready", seconds=UP_SECONDS)
 
     def stop(self, server: str) -> None:
         if server in self._running:

@@ -61,7 +61,7 @@ def _written(number: str, request: HttpRequest) -> OrderInfo:
     row = {
         "user": request.user,
         "address": get_object_or_404(Address, id=asked["address"], user=request.user),
-        "pay_method": asked["pay_method"],
+        "pay_method": OrderInfo.PayMethod(asked["pay_method"]),
         "status": Status.PLACING,
     }
     order: OrderInfo = OrderInfo.objects.get_or_create(order_id=number, defaults=row)[0]
@@ -83,6 +83,15 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
         return JsonResponse({"errmsg": str(refused)}, status=409)
     except checkout.Away:
         return _later(number)
+
+
+@require_GET
+@buyers_only
+def show(request: HttpRequest, checkout_id: str) -> HttpResponse:
+    """Where Alipay sends the buyer back to: CHECKOUT_SHOP_URL with `/orders/ID` behind it."""
+    order = get_object_or_404(OrderInfo.objects.exclude(checkout_id=""), checkout_id=checkout_id, user=request.user)
+    status = OrderInfo.Status(order.status).label
+    return JsonResponse({"order_id": order.order_id, "status": status, "total_amount": order.total_amount})
 
 
 def closed(_request: HttpRequest) -> HttpResponse:

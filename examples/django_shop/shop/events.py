@@ -30,7 +30,7 @@ def reached() -> int:
 def hear(event: dict[str, Any]) -> None:
     """Brings the tables up to this event."""
     topic = event["type"].removeprefix("checkout.")
-    if topic.startswith("stock."):
+    if topic.startswith("stock.") and event["subject"].isdecimal():  # Others are no SKUs of this shop.
         _count(event)
     elif topic.startswith("order."):
         _follow(event, is_placed=topic == "order.placed")

@@ -21,4 +21,5 @@ urlpatterns = [
     path("orders/settlement/", _SETTLEMENT),
     path("orders/commit/", _COMMIT[settings.SHOP_ORDERS]),
     path("orders/<str:number>/pay/", adopted.pay),
+    path("orders/<str:checkout_id>", adopted.show),
 ]
