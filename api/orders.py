@@ -136,7 +136,10 @@ async def _wait(api: Runtime, order_id: int, owner: int | None, known: str, seco
 
 
 async def follow(api: Runtime, req: Request, resp: Response, order_id: str) -> None:
-    """The order's changes as server-sent events; an event's id is the order's version."""
+    """The order's changes as server-sent events; an event's id is the order's version.
+
+    Each event's data is the order. The stream stays open for minutes: read it as it comes, never as a whole.
+    """
     number = reading.number(order_id, "order")
     owner = await _stream_owner(api, req, number)
     await read(api, number, owner)
