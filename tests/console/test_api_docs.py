@@ -10,15 +10,16 @@ from checkout.db import Engine
 from tests.shared.browser import a_page, needs_chromium
 from tests.shared.factories import a_sku
 
-# Swagger UI draws all operations at once, which takes its time where many processes share a core.
-pytestmark = [needs_chromium, pytest.mark.timeout(300)]
+# Swagger UI computes long before it shows an operation, and longer where many processes share a core.
+pytestmark = [needs_chromium, pytest.mark.timeout(400)]
+LONGEST_MILLISECONDS = 150_000
 
 
 def operation(page: Page, operation_id: str) -> Locator:
     """The operation, opened."""
     block = page.locator(f".opblock[id$='-{operation_id}']")
-    block.get_by_role("button").first.click()
-    expect(block.locator(".opblock-body")).to_be_visible()
+    block.get_by_role("button").first.click(timeout=LONGEST_MILLISECONDS)
+    expect(block.locator(".opblock-body .responses-wrapper")).to_be_visible(timeout=LONGEST_MILLISECONDS)
     return block
 
 
@@ -41,12 +42,13 @@ def test_every_operation_is_shown_and_can_be_opened_and_tried(browser: Browser, 
         expect(skus.locator(".live-responses-table")).to_contain_text("a-jar-of-plums")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_read_on_a_telephone_in_either_scheme(browser: Browser, url: str, scheme: str) -> None:
+def test_it_is_read_on_a_telephone_in_either_scheme(browser: Browser, url: str) -> None:
     size = {"width": 320, "height": 640}
-    with a_page(browser, url, color_scheme=scheme, viewport=size) as page:
+    with a_page(browser, url, color_scheme="dark", viewport=size) as page:
         page.goto("/docs")
-        expect(page.locator(".opblock")).to_have_count(len(TABLE))
+        operation(page, "skus_page")
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
+        body = page.locator("body")
+        expect(body).not_to_have_css("background-color", "rgb(255, 255, 255)")
+        page.emulate_media(color_scheme="light")
+        expect(body).to_have_css("background-color", "rgb(255, 255, 255)")
