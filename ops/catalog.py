@@ -13,7 +13,7 @@ from checkout.stock import catalog as catalogue
 from checkout.stock import lists
 from checkout.stock import units as stocks
 from checkout.stock.catalog import Item
-from ops.shell import data_dir_option, database
+from ops.shell import data_dir_option, database, say
 
 # click would take -5 for an option.
 _NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
@@ -40,7 +40,7 @@ def load(file: Path, data_dir: Path) -> None:
     with database(data_dir) as engine:
         items = lists.parse(file.read_bytes(), is_json=file.suffix == ".json")
         added, updated = load_all(engine, items)
-    click.echo(f"added {added}, updated {updated}")
+    say(f"added {added}, updated {updated}")
 
 
 def load_all(engine: Engine, items: Sequence[Item]) -> tuple[int, int]:
@@ -68,7 +68,7 @@ def set_units(sku: str, n: int, data_dir: Path) -> None:
     """Make N units of SKU sellable."""
     with database(data_dir) as engine, transaction(engine) as connection:
         left = stocks.put(connection, sku, n)
-    click.echo(f"{sku} has {left}")
+    say(f"{sku} has {left}")
 
 
 @stock.command(name="add", context_settings=_NEGATIVE_NUMBERS)
@@ -79,4 +79,4 @@ def add_units(sku: str, n: int, data_dir: Path) -> None:
     """Add N sellable units of SKU; a negative N takes some away."""
     with database(data_dir) as engine, transaction(engine) as connection:
         left = stocks.add(connection, sku, n)
-    click.echo(f"{sku} has {left}")
+    say(f"{sku} has {left}")

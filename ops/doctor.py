@@ -14,6 +14,7 @@ import click
 
 from checkout import settings
 from checkout.errors import SettingsError
+from checkout.language.chinese import told
 from checkout.settings import Settings
 from ops.checkup import Diagnosis, stores
 from ops.checkup.alipay import alipay
@@ -35,7 +36,7 @@ def doctor(data_dir: Path, as_json: bool) -> None:
     for diagnosis in _examine(data_dir):
         found.append(diagnosis)
         if not as_json:
-            click.echo(f"{diagnosis.state:5} {diagnosis.name:14} {visible(diagnosis.detail)}")
+            click.echo(f"{diagnosis.state:5} {diagnosis.name:14} {told(visible(diagnosis.detail))}")
     is_well = all(diagnosis.state != "fail" for diagnosis in found)
     if as_json:
         print_json({"ok": is_well, "checks": [diagnosis._asdict() for diagnosis in found]})

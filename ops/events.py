@@ -17,7 +17,7 @@ import msgspec
 from checkout.db import transaction
 from checkout.events import bus, log
 from checkout.events.log import CloudEvent
-from ops.shell import data_dir_option, database, shop, visible
+from ops.shell import data_dir_option, database, say, shop, visible
 
 AT_ONCE = 500
 
@@ -60,7 +60,7 @@ def drop(name: str, data_dir: Path) -> None:
     """Delete the durable subscriber NAME with all that waits for it."""
     with shop(data_dir) as resources:
         bus.drop(resources.settings.events_url, name)
-    click.echo(f"{name} is gone")
+    say(f"{name} is gone")
 
 
 def _print(told: Iterable[CloudEvent | dict[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from checkout.books import sheets
 from checkout.books.entries import ALL_DAYS, Books, Days
 from checkout.db import reading
 from ops.reconcile import Day
-from ops.shell import data_dir_option
+from ops.shell import data_dir_option, say
 
 STATEMENT_SECONDS = 3600
 MOST_DAYS = 3700
@@ -69,9 +69,9 @@ def _write(books: Books, writer: sheets.Writer) -> None:
     click.echo(", ".join(f"{one['count']} {one['what']} {money.yuan(one['amount_fen'])}" for one in told), err=True)
     agrees = books.agrees()
     if agrees is None:
-        click.echo("not every day's bill is here: see checkout reconcile", err=True)
+        say("not every day's bill is here: see checkout reconcile", err=True)
     else:
-        click.echo("the bills agree" if agrees else "the bills differ: see checkout reconcile", err=True)
+        say("the bills agree" if agrees else "the bills differ: see checkout reconcile", err=True)
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from checkout import db, schema, settings
 from checkout.audit import invariants as auditing
 from checkout.audit.invariants import Finding
 from checkout.db import reading, transaction
+from checkout.language.chinese import told
 from checkout.schema import migrations
-from ops.shell import data_dir_option, database, json_option, print_json, visible
+from ops.shell import data_dir_option, database, json_option, print_json, say, visible
 
 AUDIT_STATEMENT_SECONDS = 600
 LONGEST_STATEMENT_SECONDS = 86_400
@@ -33,10 +34,10 @@ def migrate(data_dir: Path, finish: bool) -> None:
     """
     with database(data_dir, statement_seconds=LONGEST_STATEMENT_SECONDS) as engine:
         if finish:
-            click.echo("the upgrade is finished" if migrations.finish(engine, click.echo) else "it was finished before")
+            say("the upgrade is finished" if migrations.finish(engine, say) else "it was finished before")
             return
-        if not migrations.migrate(engine, click.echo):
-            click.echo("the schema is there")
+        if not migrations.migrate(engine, say):
+            say("the schema is there")
             return
         with transaction(engine) as connection:
             schema.turn_partitions(connection)
@@ -82,7 +83,7 @@ def audit(data_dir: Path, since: datetime | None, textfile: Path | None, as_json
         print_json({"ok": is_whole, "checks": [finding._asdict() for finding in findings]})
     else:
         for finding in findings:
-            click.echo(f"{'ok' if finding.ok else 'breach':7} {finding.name:35} {visible(finding.detail)}")
+            click.echo(f"{'ok' if finding.ok else 'breach':7} {finding.name:35} {told(visible(finding.detail))}")
     sys.exit(0 if is_whole else 1)
 
 

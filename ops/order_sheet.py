@@ -13,6 +13,7 @@ from api.operator_answers import Timeline
 from checkout import money
 from checkout.audit import timeline
 from checkout.db import Connection
+from checkout.language.chinese import word
 from checkout.orders import ledger
 from checkout.orders.ledger import Payment
 from checkout.payments import refunds
@@ -48,7 +49,7 @@ def history_rows(found: Timeline) -> Rows:
 
 def _part(title: str, columns: Sequence[str], rows: Rows) -> None:
     click.echo()
-    click.echo(title if rows else f"{title}: none")
+    click.echo(word(title) if rows else f"{word(title)}: {word('none')}")
     if rows:
         print_table(columns, rows)
 

@@ -29,6 +29,7 @@ from ops.shell import (
     print_json,
     print_table,
     ring,
+    say,
     shop,
     summed,
     wake,
@@ -132,9 +133,9 @@ def retry(order_ids: tuple[int, ...], everything: bool, data_dir: Path) -> None:
         for order_id in again[:AT_ONCE]:  # The sweep rings for the others.
             ring("place_order_alone", order_id)
     for order_id in again:
-        click.echo(f"order {order_id} is tried again")
+        say(f"order {order_id} is tried again")
     if not again:
-        click.echo("no order waits for that")
+        say("no order waits for that")
 
 
 @orders.command()

@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from checkout import clock, money
+from checkout.language.chinese import told, word
 from checkout.reconciliation import comparison
 from checkout.reconciliation.comparison import Report, Sums
 from checkout.reconciliation.discrepancies import Discrepancy
-from ops.shell import data_dir_option, json_option, print_json, print_table, shop
+from ops.shell import data_dir_option, json_option, print_json, print_table, say, shop
 
 
 class Day(click.ParamType[date]):
@@ -52,7 +53,7 @@ def reconcile(day: date, data_dir: Path, fetch_again: bool, as_json: bool) -> No
 
 
 def _print(report: Report) -> None:
-    sides = (("ours", report.ours), ("Alipay's", report.theirs))
+    sides = ((word("ours"), report.ours), (word("Alipay's"), report.theirs))
     print_table(("", "payments", "yuan", "refunds", "yuan"), [(name, *_cells(sums)) for name, sums in sides])
     if report.discrepancies:
         print_table(
@@ -60,8 +61,8 @@ def _print(report: Report) -> None:
             [_row(one) for one in report.discrepancies],
         )
     if report.open > len(report.discrepancies):
-        click.echo(f"{report.open} differ; these are the first")
-    click.echo(f"{report.day} agrees" if report.is_clean else f"{report.day} differs")
+        say(f"{report.open} differ; these are the first")
+    say(f"{report.day} agrees" if report.is_clean else f"{report.day} differs")
 
 
 def _cells(sums: Sums) -> tuple[object, ...]:
@@ -70,7 +71,7 @@ def _cells(sums: Sums) -> tuple[object, ...]:
 
 def _row(one: Discrepancy) -> tuple[object, ...]:
     action = "wait for the bill of the other day" if one.held else one.action
-    return one.kind, one.out_trade_no, one.request_no, _yuan(one.ours_fen), _yuan(one.theirs_fen), action
+    return one.kind, one.out_trade_no, one.request_no, _yuan(one.ours_fen), _yuan(one.theirs_fen), told(action)
 
 
 def _yuan(fen: int | None) -> str | None:

@@ -23,7 +23,9 @@ from checkout import db, settings
 from checkout.db import Engine
 from checkout.errors import CheckoutError, SettingsError
 from checkout.events import waking
+from checkout.language.chinese import told, word
 from checkout.resources import Resources
+from ops.manual import Manual
 
 DATA_DIR = Path(".checkout")
 # Undefined table, column, function, type: the database has no schema of ours, or an older one.
@@ -46,6 +48,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 _NO_CONNECTION_LEFT = ("too many connections", "too many clients", "remaining connection slots")
 
 EXPECTED = (CheckoutError, DBAPIError, RedisError, KombuError, AMQPError)
+
+
+# Click makes the context of each command itself.
+click.Context.formatter_class = Manual
 
 
 class Units(click.ParamType[tuple[str, int]]):
@@ -74,8 +80,11 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            error.message = told(error.message)  # type: ignore[misc] # Of whatever class it is, click shows this.
+            raise
         except EXPECTED as error:
-            raise click.ClickException("\n".join(map(visible, reason(error).split("\n")))) from error
+            raise click.ClickException("\n".join(told(visible(line)) for line in reason(error).split("\n"))) from error
 
 
 def reason(error: Exception) -> str:
@@ -134,7 +143,7 @@ def ring(task: str, argument: Any) -> None:
     try:
         app.send_task(task, args=[argument], retry=False, ignore_result=True)
     except (KombuError, OSError, RedisError, AMQPError):
-        click.echo("the broker does not answer; the workers find it by themselves", err=True)
+        say("the broker does not answer; the workers find it by themselves", err=True)
 
 
 def wake(resources: Resources, versions: Sequence[tuple[int, int]]) -> None:
@@ -151,6 +160,11 @@ def _escaped(one: str) -> str:
     return f"\\u{ord(one):04x}" if ord(one) <= 0xFFFF else json.dumps(one)[1:-1]
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Tells a person, in his language, what he does not read by a program."""
+    click.echo(told(visible(text)), err=err)
+
+
 def print_json(answer: Any) -> None:
     """Indented for the eye, UTF-8 whatever the locale is; msgspec's structs are what the API sends."""
     lines = json.dumps(msgspec.to_builtins(answer), ensure_ascii=False, indent=2).split("\n")
@@ -161,7 +175,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     """A table that folds long cells, and stays wide when nobody looks at a terminal."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(word(column), overflow="fold")
     for row in rows:
         table.add_row(*map(_cell, row))
     console = Console(markup=False, highlight=False, emoji=False)

@@ -10,7 +10,8 @@ from checkout import clock
 from checkout.audit import stuck as waiting
 from checkout.audit.stuck import PAGE, Matter
 from checkout.db import reading, transaction
-from ops.shell import data_dir_option, database, json_option, print_json, print_table, visible
+from checkout.language.chinese import told
+from ops.shell import data_dir_option, database, json_option, print_json, print_table, say
 
 
 @click.group(invoke_without_command=True)
@@ -28,18 +29,18 @@ def stuck(context: click.Context, data_dir: Path, kind: str | None, page: int, a
     if as_json:
         print_json([matter._asdict() | {"since": clock.rfc3339(matter.since)} for matter in found])
     elif not counted:
-        click.echo("nothing is stuck")
+        say("nothing is stuck")
     else:
         _print(found, counted)
 
 
 def _print(found: list[Matter], counted: dict[str, int]) -> None:
-    rows = [(m.kind, m.subject, clock.rfc3339(m.since), m.detail, m.cure) for m in found]
+    rows = [(m.kind, m.subject, clock.rfc3339(m.since), told(m.detail), told(m.cure)) for m in found]
     print_table(("kind", "subject", "since", "what is known", "what to do"), rows)
     total = sum(counted.values())
-    click.echo(f"{total} in all: " + ", ".join(f"{count} {kind}" for kind, count in counted.items()))
+    say(f"{total} in all: {', '.join(f'{count} {kind}' for kind, count in counted.items())}")
     if total > len(found):
-        click.echo("see the others with --page, or one kind with --kind")
+        say("see the others with --page, or one kind with --kind")
 
 
 @stuck.command()
@@ -53,4 +54,4 @@ def resolve(kind: str, subject: str, note: str, data_dir: Path) -> None:
         raise click.BadParameter("say how it was settled", param_hint="--note")
     with database(data_dir) as engine, transaction(engine) as connection:
         waiting.resolve(connection, kind, subject, note)
-    click.echo(visible(f"{kind} {subject} is settled"))
+    say(f"{kind} {subject} is settled")

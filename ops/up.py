@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
+from checkout.language.chinese import told
 from sandbox import process
 from sandbox.environment import Options
 from sandbox.stack import processes
@@ -52,7 +53,7 @@ def run_up(
     try:
         lock = _lock(data_dir)
     except InUseError as error:
-        sys.stderr.write(f"checkout up: {error}\n")
+        sys.stderr.write(told(f"checkout up: {error}\n"))
         return 2
     # This process only watches: whoever of the two is killed, the other one ends all that is left.
     process.adopt_orphans()
@@ -73,14 +74,14 @@ def _watch(options: Options, environ: Mapping[str, str], lock: int) -> int:
         start_new_session=True,
     )
     with child:
-        told = _pass_on_signals(child)
+        signals = _pass_on_signals(child)
         _tell(child, options)
         status = child.wait()
     if status >= 0:
         return status
-    if told:
+    if signals:
         return 0  # It was not far enough to end in its own way.
-    sys.stderr.write(f"checkout up: the supervisor ended by {signal.Signals(-status).name}, so all was stopped\n")
+    sys.stderr.write(told(f"checkout up: the supervisor ended by {signal.Signals(-status).name}, so all was stopped\n"))
     return 1
 
 

@@ -9,7 +9,7 @@ import click
 from checkout import clock
 from checkout.db import reading, transaction
 from checkout.erasure import orders, wishes
-from ops.shell import USER_ID, data_dir_option, json_option, print_json, shop, wake
+from ops.shell import USER_ID, data_dir_option, json_option, print_json, say, shop, wake
 
 
 @click.group()
@@ -38,4 +38,4 @@ def erase(user_id: int, data_dir: Path, as_json: bool) -> None:
     if as_json:
         print_json(wish._asdict() | {"user_id": str(user_id), "wished_at": clock.rfc3339(wish.wished_at)})
     else:
-        click.echo(f"{wish.erased} orders are erased, {wish.to_come} will be at their end")
+        say(f"{wish.erased} orders are erased, {wish.to_come} will be at their end")

@@ -12,7 +12,7 @@ from checkout.db import reading, transaction
 from checkout.webhooks import endpoints, history
 from checkout.webhooks import subjects as waiting
 from checkout.webhooks.endpoints import Secret
-from ops.shell import data_dir_option, database, json_option, print_json, print_table, visible
+from ops.shell import data_dir_option, database, json_option, print_json, print_table, say, visible
 
 SHOWN = 20
 WEBHOOK_ID = click.IntRange(1, 2**63 - 1)
@@ -84,7 +84,7 @@ def show(webhook_id: int, data_dir: Path, as_json: bool) -> None:
         return
     for name in ("url", "topics", "reached", "gone", "failures", "next_try_at", "former_secret_until"):
         click.echo(visible(f"{name} {getattr(body, name)}"))
-    click.echo(f"{body.set_aside} subjects wait")
+    say(f"{body.set_aside} subjects wait")
     columns = ("subject", "event", "since", "tries", "next try", "answer")
     print_table(columns, [(s.subject, s.event_id, s.event_at, s.tries, s.next_try_at, s.answer) for s in body.subjects])
     sent = [(d.at, d.event_id, d.topic, d.subject, d.taken, d.answer) for d in body.deliveries]
@@ -110,7 +110,7 @@ def replay(webhook_id: int, after: int | None, data_dir: Path) -> None:
     """Try at once what waits. With --after, send again what was sent before."""
     with database(data_dir) as engine, transaction(engine) as connection:
         endpoints.replay(connection, webhook_id, after)
-    click.echo(f"webhook {webhook_id} is tried again")
+    say(f"webhook {webhook_id} is tried again")
 
 
 @webhooks.command()
@@ -131,4 +131,4 @@ def remove(webhook_id: int, data_dir: Path) -> None:
     """Send nothing more there."""
     with database(data_dir) as engine, transaction(engine) as connection:
         endpoints.remove(connection, webhook_id)
-    click.echo(f"webhook {webhook_id} is removed")
+    say(f"webhook {webhook_id} is removed")

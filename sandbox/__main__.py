@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from checkout import settings
+from checkout.language.chinese import told
 from sandbox import ports
 from sandbox.environment import Options
 from sandbox.log import Log
@@ -57,7 +58,7 @@ async def _run(stack: Stack) -> None:
         supervisor.hurry()
 
     loop.add_reader(sys.stdin, command_is_gone)
-    await supervisor.run(lambda: _announce(stack), lambda text: sys.stderr.writelines([f"checkout up: {text}\n"]))
+    await supervisor.run(lambda: _announce(stack), lambda text: sys.stderr.writelines([told(f"checkout up: {text}\n")]))
 
 
 def _announce(stack: Stack) -> None:
@@ -66,7 +67,7 @@ def _announce(stack: Stack) -> None:
 
 
 def _complain(status: int, *messages: str) -> int:
-    sys.stderr.writelines(f"checkout up: {message}\n" for message in messages)
+    sys.stderr.writelines(told(f"checkout up: {message}\n") for message in messages)
     return status
 
 

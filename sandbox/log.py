@@ -9,6 +9,8 @@ from collections import deque
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from checkout.language.chinese import told
+
 _FILE_BYTES = 5_000_000
 _LINE_BYTES = 1_000_000
 _TAIL_LINES = 20
@@ -41,7 +43,7 @@ class _File(RotatingFileHandler):
     def handleError(self, _record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         if self.is_news:
             why = getattr(sys.exception(), "strerror", None) or type(sys.exception()).__name__
-            sys.stderr.write(f"the logs cannot be written ({why}), and lines are lost: free space on that disk\n")
+            sys.stderr.write(told(f"the logs cannot be written ({why}), and lines are lost: free space on that disk\n"))
 
 
 class Log(asyncio.Protocol):
@@ -89,7 +91,7 @@ class Log(asyncio.Protocol):
     def say(self, message: str) -> None:
         """The supervisor's own remark about this service: always shown."""
         self._keep(f"[supervisor] {message}")
-        self._show(message)
+        self._show(told(message))
 
     def tail(self) -> str:
         """The last lines."""

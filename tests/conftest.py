@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -33,6 +34,8 @@ hypothesis.settings.register_profile(
     "suite", deadline=None, derandomize=True, database=None, suppress_health_check=list(hypothesis.HealthCheck)
 )
 hypothesis.settings.load_profile("suite")
+# What is said is read in English, whatever the language of who runs the tests.
+os.environ["LC_ALL"] = "C.UTF-8"
 
 SECRET = "a secret for tests, longer than the 32 bytes of HS256 and the 64 of HS512"
 

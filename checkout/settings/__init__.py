@@ -207,6 +207,11 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+def locale() -> str:
+    """That of who sits at the terminal, like zh_CN.UTF-8; empty when nobody says. The order of names is POSIX'."""
+    return next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
+
+
 def _values(data_dir: Path | None) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
     return secret_files.overlay(stored(data_dir) if data_dir else {}, own)

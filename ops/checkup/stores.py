@@ -70,7 +70,9 @@ def _clock(connection: Connection) -> Diagnosis:
     its: datetime = connection.execute(_NOW).scalar_one()
     after = datetime.now(UTC)
     skew_seconds = (its - before - (after - before) / 2).total_seconds()
-    seen = f"the database's is {abs(skew_seconds):.2f} s {'before' if skew_seconds > 0 else 'behind'} this machine's"
+    apart = f"{abs(skew_seconds):.2f}"
+    ahead = f"the database's is {apart} s before this machine's"
+    seen = ahead if skew_seconds > 0 else f"the database's is {apart} s behind this machine's"
     if abs(skew_seconds) <= SKEW_SECONDS:
         return Diagnosis("clock", "ok", seen)
     state = "warn" if abs(skew_seconds) <= LARGEST_SKEW_SECONDS else "fail"

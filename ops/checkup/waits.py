@@ -80,13 +80,13 @@ def locks(connection: Connection) -> Diagnosis:
     if not held:
         return Diagnosis("locks", "ok", "nobody waits for a lock for longer than a moment")
     state = "fail" if held[0].open_seconds >= TRANSACTION_SECONDS else "warn"
-    return Diagnosis("locks", state, f"{'; '.join(map(str, held[:SHOWN]))}: {_end_of(held[0])}, see {_SECTION}")
+    return Diagnosis("locks", state, f"{'; '.join(map(str, held[:SHOWN]))}: {_end_of(held[0])}")
 
 
 def _end_of(holder: Holder) -> str:
     if not holder.pid:  # What was prepared belongs to no session any more.
-        return "ROLLBACK PREPARED what pg_prepared_xacts has and nobody will commit"
-    return f"end who does not belong there by SELECT pg_terminate_backend({holder.pid})"
+        return f"ROLLBACK PREPARED what pg_prepared_xacts has and nobody will commit, see {_SECTION}"
+    return f"end who does not belong there by SELECT pg_terminate_backend({holder.pid}), see {_SECTION}"
 
 
 def stuck(connection: Connection) -> Diagnosis:
