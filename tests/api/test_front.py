@@ -68,7 +68,7 @@ def test_head_is_get_without_the_body(api_url: str, engine: Engine, path: str) -
     assert {**head[1], "date": ""} == {**get[1], "date": ""}
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/v1/orders", "/nowhere", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/health/live", "/v1/orders", "/nowhere", "/v1/skus"])
 def test_no_answer_is_kept_guessed_at_or_signed_by_the_server(api_url: str, path: str) -> None:
     _, headers, _ = raw(api_url, f"GET {path} HTTP/1.1", "Host: x", "Connection: close")
     assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
