@@ -39,6 +39,14 @@ Traceparent = Annotated[
     str, Meta(description="W3C's, where the order's request came with one.", min_length=55, max_length=55)
 ]
 
+Type = Annotated[
+    str,
+    Meta(
+        description="`checkout.` and the routing key.",
+        extra_json_schema={"enum": [f"checkout.{topic}" for topic in TOPICS]},
+    ),
+]
+
 
 class CloudEvent(msgspec.Struct):
     """CloudEvents 1.0, structured mode; `sequence` and `traceparent` as its extensions of these names have them."""
@@ -46,7 +54,7 @@ class CloudEvent(msgspec.Struct):
     specversion: Literal["1.0"]
     id: Annotated[str, Meta(description="Unique for ever, and growing.", pattern="^[0-9]+$")]
     source: Literal["/checkout"]
-    type: Annotated[str, Meta(description="`checkout.` and the routing key.")]
+    type: Type
     subject: str
     time: Annotated[str, Meta(description="When it happened, UTC.", extra_json_schema={"format": "date-time"})]
     datacontenttype: Literal["application/json"]
