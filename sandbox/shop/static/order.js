@@ -42,7 +42,8 @@ class OrderPage {
   async take(order) {
     this.order = order;
     this.draw();
-    if (!order.paid_at) return;
+    // Money that came for a closed order goes back, and makes it no paid one.
+    if (!order.paid_at && order.status !== "closed") return;
     const found = await call("GET", `/v1/orders/${order.id}/refunds`).catch(() => ({ refunds: this.refunds }));
     if (this.order !== order) return;
     this.refunds = found.refunds;
