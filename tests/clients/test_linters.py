@@ -31,7 +31,8 @@ def redocly(modules: Path, file: Path) -> list[str]:
 def spectral(modules: Path, file: Path) -> list[str]:
     ruleset = file.with_name("ruleset.yaml")
     ruleset.write_text(SPECTRAL, encoding="utf-8")
-    command: list[str | Path] = [modules / ".bin" / "spectral", "lint", file, f"--ruleset={ruleset}", "--format=json"]
+    how = (f"--ruleset={ruleset}", "--format=json", "--quiet")
+    command: list[str | Path] = [modules / ".bin" / "spectral", "lint", file, *how]
     done = subprocess.run(command, capture_output=True, timeout=200, check=False)
     return [f"{one['code']}: {one['message']} at {'.'.join(map(str, one['path']))}" for one in json.loads(done.stdout)]
 
