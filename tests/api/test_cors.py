@@ -18,7 +18,7 @@ SHOP = "https://shop.example"
 def readable() -> set[str]:
     """The headers that the document promises."""
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    promised = re.search(r"and read (`Location`.*?) beside the body", text, re.DOTALL)
+    promised = re.search(r"and read (`Date`.*?) beside the body", text, re.DOTALL)
     assert promised is not None
     return set(re.findall(r"`([\w-]+)`", promised[1]))
 

@@ -32,6 +32,8 @@ def _document() -> dict[str, Any]:
 
 def faults(method: str, path: str, status: int, headers: Headers, body: bytes) -> list[str]:
     """What of the answer the document does not tell of, each with its place; none for an answer that fits."""
+    if method == "OPTIONS":
+        return []  # Browsers ask so before they ask; OpenAPI has no words for it.
     named = {name.lower(): value for name, value in headers.items()}
     operation = _operation("get" if method == "HEAD" else method.lower(), urlsplit(path).path)
     if operation is None:
