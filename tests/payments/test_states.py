@@ -71,11 +71,14 @@ def _money_has_gone_back_before_it_is_heard_of(shop: Shop) -> None:
 
 
 def _refunds_are_in_doubt(shop: Shop) -> None:
-    """Alipay does not answer the first try; then it knows of it, cannot now, or will not any more."""
+    """Alipay does not answer the first try; then it knows of it, cannot now, or will not any more.
+
+    Other refunds may be tried beside: each fault is for one trade.
+    """
     _in_doubt(shop, "timeout_executed")
     shop.send_refunds()
-    _in_doubt(shop, "timeout_not_executed")
-    shop.gateway.fault("call_limited", method="alipay.trade.refund", times=1)
+    payment = _in_doubt(shop, "timeout_not_executed")
+    shop.gateway.fault("call_limited", method="alipay.trade.refund", times=1, out_trade_no=payment.out_trade_no)
     shop.send_refunds()
     shop.send_refunds()
     shop.finish(_in_doubt(shop, "timeout_not_executed"))
@@ -86,7 +89,8 @@ def _refunds_are_in_doubt(shop: Shop) -> None:
 def _in_doubt(shop: Shop, fault: str) -> Payment:
     payment = shop.paid()
     shop.refund(payment, 2000)
-    shop.gateway.fault(fault, method="alipay.trade.refund", times=1, how="close")
+    number = payment.out_trade_no
+    shop.gateway.fault(fault, method="alipay.trade.refund", times=1, how="close", out_trade_no=number)
     shop.send_refunds()
     return payment
 
