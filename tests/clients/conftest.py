@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from api.app import TABLE
 from api.openapi import document
+from tests.shared.packages import installed
 
 NODE = (
     *("@redocly/cli@2.77.0", "@stoplight/spectral-cli@6.16.3", "openapi-typescript@7.13.0", "openapi-fetch@0.17.0"),
@@ -37,9 +37,8 @@ def modules(tools: Path) -> Path:
         pytest.skip("npm and node are not here")
     if not (target / "node_modules" / ".bin" / "tsc").exists():
         target.mkdir(parents=True, exist_ok=True)
-        _install(
-            [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(target), *NODE], "npm's packages"
-        )
+        command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(target), *NODE]
+        installed(command, "npm's packages", INSTALL_SECONDS)
     return target / "node_modules"
 
 
@@ -48,8 +47,8 @@ def python(tools: Path) -> Path:
     """A Python beside which the generator and what its clients need are installed."""
     target = tools / "py"
     if not (target / "bin" / "openapi-python-client").exists():
-        _install([sys.executable, "-m", "venv", str(target)], "a venv")
-        _install([str(target / "bin" / "pip"), "install", "-q", PYTHON], PYTHON)
+        installed([sys.executable, "-m", "venv", str(target)], "a venv", INSTALL_SECONDS)
+        installed([str(target / "bin" / "pip"), "install", "-q", PYTHON], PYTHON, INSTALL_SECONDS)
     return target / "bin" / "python"
 
 
@@ -59,12 +58,3 @@ def described(tmp_path: Path) -> Path:
     file = tmp_path / "openapi.json"
     file.write_bytes(msgspec.json.encode(document(TABLE)))
     return file
-
-
-def _install(command: list[str], what: str) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=INSTALL_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        pytest.skip(f"{what} cannot be had here")
-    if done.returncode:
-        pytest.skip(f"{what} cannot be had here")

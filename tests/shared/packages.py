@@ -11,10 +11,10 @@ import pytest
 INSTALL_SECONDS = 120
 
 
-def installed(command: list[str], what: str) -> None:
+def installed(command: list[str], what: str, seconds: int = INSTALL_SECONDS) -> None:
     """Runs the installer, or skips."""
     try:
-        done = subprocess.run(command, capture_output=True, timeout=INSTALL_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False)
     except (OSError, subprocess.TimeoutExpired):
         pytest.skip(f"{what} cannot be had here")
     if done.returncode:
