@@ -14,7 +14,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from checkout.postgres import sessions, statements
+from checkout.metrics import measures
+from checkout.postgres import faults, sessions, statements
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -74,6 +75,7 @@ def connect(url: str, *, size: int = 4, statement_seconds: int = STATEMENT_SECON
     silence_seconds = statement_seconds + sessions.SILENCE_SECONDS - STATEMENT_SECONDS
     event.listen(engine, "handle_error", _leave_what_is_stale)
     event.listen(engine, "handle_error", _hide_values)
+    event.listen(engine, "handle_error", _count)
     event.listen(engine, "reset", _leave_what_is_open)
     event.listen(engine, "connect", sessions.refuse_what_cannot_serve)
     event.listen(engine, "connect", sessions.begin(values, silence_seconds, is_lent=is_lent))
@@ -99,6 +101,11 @@ def _hide_values(context: ExceptionContext) -> None:
     if context.sqlalchemy_exception is not None:
         name = f"({type(error).__module__}.{type(error).__name__})"
         context.sqlalchemy_exception.args = (f"{name} {said}",)
+
+
+def _count(context: ExceptionContext) -> None:
+    if isinstance(context.original_exception, psycopg2.Error):
+        measures.database_errors.add(faults.reason(sqlstate(context.original_exception)))
 
 
 def _leave_what_is_open(raw: Any, record: ConnectionPoolEntry, _: object) -> None:

@@ -33,6 +33,12 @@ class Prometheus:
         found = self._get("alerts")["alerts"]
         return sorted({f"{alert['labels']['alertname']} {alert['state']}{_about(alert['labels'])}" for alert in found})
 
+    def values(self, query: str) -> list[tuple[dict[str, str], float]]:
+        """What it answers now: each series' labels with its value; what is no number is left out."""
+        answer = _HTTP.request("GET", f"{self.url}/api/v1/query", fields={"query": query}).json()
+        found = [(one["metric"], float(one["value"][1])) for one in answer["data"]["result"]]
+        return [(labels, value) for labels, value in found if value == value]
+
     def is_ready(self) -> bool:
         """Whether it has read from every process once."""
         try:

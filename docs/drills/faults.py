@@ -178,6 +178,7 @@ DRILLS = (
         "a frozen placing worker",
         partial(frozen, "orders"),
         {
+            "dashboard": "Processes that do not answer: .*orders|ProcessIsGone.* orders",
             "doctor": "nobody serves orders|queue orders",
             "stuck": "order_not_placed",
             "alerts": "OrdersWait|ProcessIsGone .*orders",
@@ -190,6 +191,7 @@ DRILLS = (
         "a slow database: the row of a hot SKU is held",
         slow_database,
         {
+            "dashboard": "What PostgreSQL did not do: (timeout|lock)",
             "doctor": "lock|sweep|queue orders|blocked",
             "stuck": "order_not_placed",
             "alerts": "OrdersWait|AnswersAreSlow|TasksFail .*place_orders",
@@ -202,6 +204,7 @@ DRILLS = (
         "Alipay is away",
         partial(frozen, "alipay-gateway"),
         {
+            "dashboard": "Calls by result: no_answer|AlipayIsAway",
             "doctor": "fail alipay",
             "stuck": "outcome_unknown",
             "alerts": "AlipayIsAway",
@@ -214,6 +217,7 @@ DRILLS = (
         "a poison order",
         poison_order,
         {
+            "dashboard": "What needs a person: order_parked",
             "doctor": "order|parked",
             "stuck": "order_parked: .*23514",
             "alerts": r"SomethingNeedsAPerson .*order_parked",
@@ -226,6 +230,7 @@ DRILLS = (
         "late money, and no balance to send it back",
         late_money,
         {
+            "dashboard": "What needs a person: money_not_kept",
             "doctor": "money|refund",
             "stuck": "money_not_kept: .*too late",
             "alerts": r"MoneyNeedsAPerson .*money_not_kept",
@@ -239,6 +244,7 @@ DRILLS = (
         "a stopped relay: its worker is frozen",
         partial(frozen, "default"),
         {
+            "dashboard": "Processes that do not answer: .*default|SubscribersAreBehind",
             "doctor": "fail relay|nobody serves default",
             "stuck": "events_not_sent",
             "alerts": "SubscribersAreBehind|ProcessIsGone .*default",
@@ -251,6 +257,7 @@ DRILLS = (
         "a full disk",
         full_disk,
         {
+            "dashboard": "What PostgreSQL did not do: disk_full",
             "doctor": "[Nn]o space|disk|MISCONF",
             "stuck": "[Nn]o space|disk",
             "alerts": "OrdersAreTurnedAway|NumbersAreMissing|ApiErrs",
@@ -264,6 +271,7 @@ DRILLS = (
         "our own certificate is over",
         ended_certificate,
         {
+            "dashboard": "CertificateEnds|Days until a certificate is over",
             "doctor": "fail certificates: one is over",
             "stuck": "certificate",
             "alerts": "CertificateEnds",

@@ -140,7 +140,7 @@ def tell(seen: Seen) -> None:
     """The table of one drill; `*` marks the lines that name the fault."""
     for window in WINDOWS:
         at = seen.named_at(window)
-        click.echo(f"  {window:7} {'not named' if at is None else f'named after {at:.0f} s'}")
+        click.echo(f"  {window:9} {'not named' if at is None else f'named after {at:.0f} s'}")
         for line, second in seen.lines[window].items():
             click.echo(f"    {'*' if seen.drill.names(window, line) else ' '} {second:3.0f} s  {line[:220]}")
     well = seen.well_after_seconds
@@ -149,10 +149,10 @@ def tell(seen: Seen) -> None:
 
 def summarise(all_seen: list[Seen]) -> None:
     """One line a drill: the second at which each window named it."""
-    click.echo(f"{'':18}" + "".join(f"{window:>8}" for window in WINDOWS) + "    well again")
+    click.echo(f"{'':18}" + "".join(f"{window:>10}" for window in WINDOWS) + "    well again")
     for seen in all_seen:
         named = [seen.named_at(window) for window in WINDOWS]
-        cells = "".join(f"{'-' if at is None else f'{at:.0f} s':>8}" for at in named)
+        cells = "".join(f"{'-' if at is None else f'{at:.0f} s':>10}" for at in named)
         well = seen.well_after_seconds
         click.echo(f"{seen.drill.name:18}{cells}    {'NO' if well is None else f'{well:.0f} s'}")
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from docs.drills import dashboard
 from docs.drills.alerts import Prometheus
 from docs.drills.scene import Scene
 
-WINDOWS = ("doctor", "stuck", "alerts", "flower", "log")
+WINDOWS = ("dashboard", "flower", "doctor", "stuck", "alerts", "log")
 # A task that is begun for longer hangs: the longest of a healthy shop is the relay's, which tells Flower nothing.
 _HANGING_SECONDS = 10.0
 _HTTP = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(10))
@@ -115,10 +116,11 @@ def _troubled(tasks: Iterable[dict[str, object]]) -> Iterable[str]:
 def look(scene: Scene, prometheus: Prometheus | None, log: Log) -> dict[str, list[str]]:
     """All of them, one after the other."""
     return {
+        "dashboard": dashboard.look(prometheus) if prometheus else [],
+        "flower": flower(scene),
         "doctor": doctor(scene),
         "stuck": stuck(scene),
         "alerts": prometheus.alerts() if prometheus else [],
-        "flower": flower(scene),
         "log": log.look(),
     }
 

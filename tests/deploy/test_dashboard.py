@@ -30,8 +30,9 @@ ROOT = Path(__file__).parents[2]
 DASHBOARD = ROOT / "deploy" / "grafana" / "checkout.json"
 PROMETHEUS = shutil.which("prometheus")
 
-# What nobody tells of here: an audit is told by a file, and a loop's fault has not happened.
-ELSEWHERE = ("checkout_audit_ok", "checkout_loop_faults_total")
+# What nobody tells of here: an audit is told by a file, a loop's fault has not happened, no alert is known, and in key
+# mode there are no certificates.
+ELSEWHERE = ("checkout_audit_ok", "checkout_loop_faults_total", "ALERTS", "checkout_certificate_days_left")
 
 
 def queries() -> dict[str, str]:

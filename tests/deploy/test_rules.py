@@ -43,7 +43,7 @@ HEALTHY = {
     'checkout_alipay_calls_total{method="alipay.trade.query",result="no_answer"}': "0+1x40",
     "checkout_audit_ok": "1x40",
     "checkout_audit_finished_seconds": "0x40",
-    'up{job="checkout",instance="orders:9400"}': "1x40",
+    'up{job="checkout",service="orders",instance="orders:9400"}': "1x40",
     'checkout_loop_silent_seconds{loop="relay"}': "3x40",
     'checkout_loop_faults_total{loop="relay"}': "2x40",
     'checkout_tasks_run_total{task="sweep",result="done"}': "0+10x40",
@@ -123,7 +123,7 @@ CASES = (
     ),
     Case("the books do not agree", {"checkout_audit_ok": "0x40"}, "AuditFoundABreach"),
     Case("the last audit is from long ago", {"checkout_audit_finished_seconds": "-140000x40"}, "AuditIsOld"),
-    Case("a worker is gone", {'up{job="checkout",instance="orders:9400"}': "0x40"}, "ProcessIsGone"),
+    Case("a worker is gone", {'up{job="checkout",service="orders",instance="orders:9400"}': "0x40"}, "ProcessIsGone"),
     Case("the relay is frozen", {'checkout_loop_silent_seconds{loop="relay"}': "0+15x40"}, "LoopStandsStill"),
     Case(
         "a loop meets what nobody foresaw",
