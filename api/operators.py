@@ -29,11 +29,12 @@ async def search(api: Runtime, req: Request, resp: Response) -> None:
     sought = _sought(req)
     before, limit = reading.cursor(req, "cursor", views.NEWEST_OF_ALL), reading.limit(req)
     found, more = await api.transact(lambda c: views.search(c, sought, before, limit))
-    page = [_with_user(api, view) for view in found]
+    page = [with_user(api, view) for view in found]
     reading.answer(resp, OrderPage(page, None if more is None else str(more)))
 
 
-def _with_user(api: Runtime, view: views.View) -> answers.OrderBody:
+def with_user(api: Runtime, view: views.View) -> answers.OrderBody:
+    """An order as operators see it: whose it is."""
     body = answers.order_body(view, api.streams.url(view.id))
     body.user_id = str(view.user_id)
     return body
@@ -106,7 +107,7 @@ async def retry(api: Runtime, req: Request, resp: Response, order_id: str) -> No
         return found
 
     view = await api.transact(again)
-    reading.answer(resp, _with_user(api, view), 202)
+    reading.answer(resp, with_user(api, view), 202)
 
 
 async def stuck(api: Runtime, req: Request, resp: Response) -> None:

@@ -118,6 +118,8 @@ async def show(api: Runtime, req: Request, resp: Response, order_id: str) -> Non
     resp.set_header("ETag", _etag(view))
     if known and known == _etag(view):
         resp.status = 304
+    elif caller.is_operator:
+        reading.answer(resp, operators.with_user(api, view))
     else:
         reading.answer(resp, _body(api, view))
 

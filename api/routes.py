@@ -133,6 +133,7 @@ ROUTES = (
     Route("GET", "/v1/skus/{sku_id}", skus.show, {200: answers.SkuBody}, auth=""),
     Route("PUT", "/v1/skus/{sku_id}", skus.put, {200: operator_answers.StockedSku, 201: operator_answers.StockedSku},
           auth="operator", body=operator_bodies.SkuRequest, problems=("upgrade_unfinished",)),
+    Route("GET", "/v1/skus/{sku_id}/stock", skus.stocked, {200: operator_answers.StockedSku}, auth="operator"),
     Route("POST", "/v1/skus/{sku_id}/stock", skus.stock, {200: operator_answers.StockBody}, auth="operator",
           body=operator_bodies.StockRequest),
     Route("GET", "/v1/orders/{order_id}/timeline", operators.timeline, {200: operator_answers.Timeline},

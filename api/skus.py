@@ -33,15 +33,29 @@ async def show(api: Runtime, _req: Request, resp: Response, sku_id: str) -> None
     reading.answer(resp, answers.sku_body(sku))
 
 
+async def stocked(api: Runtime, req: Request, resp: Response, sku_id: str) -> None:
+    """One SKU with its sellable units, those that are sold or held, and the grams of one."""
+    await api.tokens.operator(req)
+    known = reading.sku_id(sku_id)
+    sku = await api.transact(lambda connection: _stocked(connection, known))
+    if sku is None:
+        raise NotFound("there is no such SKU")
+    reading.answer(resp, sku)
+
+
+def _stocked(connection: Connection, sku_id: str) -> StockedSku | None:
+    found = catalog.find(connection, [sku_id]).get(sku_id)
+    return found and operator_answers.stocked_sku(found, *catalog.counts(connection, sku_id))
+
+
 async def put(api: Runtime, req: Request, resp: Response, sku_id: str) -> None:
     """Adds a SKU with its stock, or updates all but the stock of one that is there."""
     await api.tokens.operator(req)
     item = operator_bodies.item(reading.sku_id(sku_id), await reading.json_body(req, SkuRequest))
 
-    def loaded(connection: Connection) -> tuple[StockedSku, int]:
+    def loaded(connection: Connection) -> tuple[StockedSku | None, int]:
         added, _ = catalog.load(connection, [item])
-        sku = catalog.find(connection, [item.sku_id])[item.sku_id]
-        return operator_answers.stocked_sku(sku, *catalog.counts(connection, item.sku_id)), added
+        return _stocked(connection, item.sku_id), added
 
     sku, added = await api.transact(loaded)
     reading.answer(resp, sku, 201 if added else 200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import hypothesis
 import pytest
@@ -28,6 +28,7 @@ from tests.shared.client import Client, serving
 from tests.shared.command import Command
 from tests.shared.databases import OWN, POOLED, SERVERS, TEMPLATE, WAYS, Databases, Other, Pooled, Server, create
 from tests.shared.messages import expect_to_fit
+from tests.shared.processes import an_api
 
 # The same examples each time, however slow the machine is.
 hypothesis.settings.register_profile(
@@ -232,3 +233,30 @@ def shared_engine(shared_settings: Settings) -> Iterator[Engine]:
 def shared_client(shared_settings: Settings) -> Iterator[Client]:
     with serving(shared_settings) as made:
         yield made
+
+
+class Standing(NamedTuple):
+    """An API process with a database of its own."""
+
+    url: str
+    environment: dict[str, str]
+    engine: Engine
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def standing(
+    server: Server,
+    databases: Databases,
+    valkey_server: Valkey,
+    alipay_sides: Keys,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Standing]:
+    """For a whole module, whose tests bear what those before them have left: starting it costs more than they do."""
+    name, log = databases.take(), tmp_path_factory.mktemp("standing") / "api.log"
+    environment = environment_of(server.url(name), valkey_server, alipay_sides)
+    made = db.connect(server.url(name), size=8)
+    with an_api(environment, log) as url:
+        yield Standing(url, environment, made, log)
+    made.dispose()
+    expect_to_fit(databases.give_back(name))

@@ -33,7 +33,7 @@ async function readAll(id, signal) {
   const answer = await send("GET", path, { signal });
   const [order, timeline, { payments }, { refunds }] = await Promise.all(
     [answer.json(), ...["timeline", "payments", "refunds"].map((part) => call("GET", `${path}/${part}`, { signal }))]);
-  return { order, etag: answer.headers.get("ETag"), timeline, payments, refunds, userId: timeline.entries.find((entry) => entry.detail.user_id)?.detail.user_id };
+  return { order, etag: answer.headers.get("ETag"), timeline, payments, refunds };
 }
 
 /** Waits at the API until the order is another than that of `etag`, and draws it, again and again. */
@@ -52,7 +52,7 @@ async function follow(id, etag, signal, read) {
 }
 
 function orderView(story, read) {
-  const { order, payments, refunds, timeline, userId } = story;
+  const { order, payments, refunds, timeline } = story;
   return [
     h("div", { className: "head" },
       h("div", {}, h("h1", { id: "order-title", tabIndex: -1 }, t("订单 ", "Order "), `#${order.id}`), statusTag(order)),
@@ -64,7 +64,7 @@ function orderView(story, read) {
         section(t("付款", "Payments"), payments.length ? h("ul", { className: "rows" }, payments.map(payment)) : none()),
         refunds.length ? section(t("退款", "Refunds"), h("ul", { className: "rows" }, refunds.map(refund))) : null,
         order.shipments.length ? section(t("包裹", "Parcels"), h("ul", { className: "rows" }, order.shipments.map(parcel))) : null,
-        section(t("收货与单据", "Delivery and numbers"), about(order, userId))),
+        section(t("收货与单据", "Delivery and numbers"), about(order))),
       section(t("时间线", "Timeline"), h("p", { className: "quiet" }, t("北京时间", "Beijing time")), timelineView(timeline))),
   ];
 }
@@ -123,13 +123,13 @@ function parcel(one) {
     h("p", { className: "quiet" }, one.items.map((line) => `SKU ${line.sku_id} × ${line.quantity}`).join(" · ")));
 }
 
-function about(order, userId) {
+function about(order) {
   const { recipient, phone, region, detail } = order.address;
   return facts([
     [t("收件人", "Recipient"), `${recipient} ${phone}`],
     [t("地址", "Address"), `${region} ${detail}`],
     [t("备注", "Remark"), order.remark],
-    [t("用户", "User"), userId && link(`#/orders?find=${userId}`, userId, { id: "user" })],
+    [t("用户", "User"), order.user_id && link(`#/orders?find=${order.user_id}`, order.user_id, { id: "user" })],
     [t("外部单号", "Reference"), order.reference],
     ...Object.entries(order.metadata),
     [t("下单", "Accepted"), time(order.accepted_at)],

@@ -16,9 +16,12 @@ export async function showSkus({ main, signal, query }) {
   main.replaceChildren(h("h1", { tabIndex: -1 }, t("商品", "Goods")), lookUp(id), listed(page, signal));
 }
 
+/** What only operators may know of a SKU: how many there are. */
+const pathOf = (id) => `/v1/skus/${encodeURIComponent(id)}/stock`;
+
 async function one(id, signal) {
   try {
-    return { skus: [await call("GET", `/v1/skus/${encodeURIComponent(id)}`, { signal })] };
+    return { skus: [await call("GET", pathOf(id), { signal })] };
   } catch (fault) {
     if (fault instanceof Fault && fault.status === 404) return { skus: [] };
     throw fault;
@@ -50,7 +53,7 @@ function listed(first, signal) {
   return h("div", {}, first.skus.length ? list : h("p", { className: "quiet" }, t("没有这样的商品。", "There is no such SKU.")), more);
 }
 
-/** `sku.stock` is known only once an operator has changed it: the public catalogue says no more than whether there is any. */
+/** `sku.stock` is known once it was asked for: the list is the public catalogue, which says whether there is any. */
 function row(sku) {
   const item = h("li", {});
   const draw = (changes = {}) => {
@@ -71,13 +74,13 @@ function cells(sku, draw) {
       h("span", { className: `tag ${sku.in_stock ? "good" : "due"}` }, sku.stock === undefined ? (sku.in_stock ? t("有货", "in stock") : t("售罄", "sold out")) : t(`库存 ${sku.stock}`, `${sku.stock} in stock`))),
     h("span", { className: "actions" },
       button(t("改价…", "Price…"), once(() => price(sku, draw)), { id: `price-${sku.id}`, "aria-label": t(`改价：${sku.title}`, `Price of ${sku.title}`) }),
-      button(t("库存…", "Stock…"), () => stock(sku, draw), { id: `stock-${sku.id}`, "aria-label": t(`库存：${sku.title}`, `Stock of ${sku.title}`) })),
+      button(t("库存…", "Stock…"), once(() => stock(sku, draw)), { id: `stock-${sku.id}`, "aria-label": t(`库存：${sku.title}`, `Stock of ${sku.title}`) })),
   ];
 }
 
 /** Begins with what the SKU is by now, since all of it is written. */
 async function price(sku, draw) {
-  draw(await call("GET", `/v1/skus/${encodeURIComponent(sku.id)}`));
+  draw(await call("GET", pathOf(sku.id)));
   const title = h("input", { name: "title", value: sku.title, autocomplete: "off" });
   const amount = h("input", { name: "price", value: sku.price, inputMode: "decimal", autocomplete: "off" });
   const onSale = h("input", { name: "on_sale", type: "checkbox", checked: sku.on_sale });
@@ -93,19 +96,20 @@ async function price(sku, draw) {
   });
 }
 
-function stock(sku, draw) {
+async function stock(sku, draw) {
+  draw(await call("GET", pathOf(sku.id)));
   const add = h("input", { type: "radio", name: "way", checked: true });
   const set = h("input", { type: "radio", name: "way" });
   const units = h("input", { name: "add", type: "number", inputMode: "numeric", autocomplete: "off" });
   const dialog = ask({
     title: t(`SKU ${sku.id} 的库存`, `Stock of SKU ${sku.id}`),
     body: [h("p", {}, sku.title), h("div", { className: "ways", role: "radiogroup", "aria-label": t("方式", "Way") }, field(t("增加（负数为减少）", "Add (or take away, with −)"), add), field(t("设为", "Set to"), set)),
-      field(t("件数", "Units"), units, sku.stock === undefined ? null : t(`现有 ${sku.stock}`, `${sku.stock} there are`))],
+      field(t("件数", "Units"), units, t(`现有 ${sku.stock}`, `${sku.stock} there are`))],
     submit: t("保存", "Save"),
     again: t("“设为”可以再发一次；“增加”请先核对库存。", "To set it may be sent again; before you add again, see how many there are."),
     step: async () => {
       const count = units.value === "" ? null : Number(units.value);
-      const told = await call("POST", `/v1/skus/${encodeURIComponent(sku.id)}/stock`, { body: { [units.name]: count } });
+      const told = await call("POST", pathOf(sku.id), { body: { [units.name]: count } });
       draw({ stock: told.stock, in_stock: told.stock > 0 });
       say(t(`SKU ${sku.id} 现有 ${told.stock} 件。`, `SKU ${sku.id} has ${told.stock} unit(s).`), "good");
     },

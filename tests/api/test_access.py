@@ -42,6 +42,7 @@ MATRIX: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/v1/skus"): (200, 200, 200, 200),
     ("GET", "/v1/skus/{sku_id}"): (200, 200, 200, 200),
     ("PUT", "/v1/skus/{sku_id}"): (401, 403, 403, 200),
+    ("GET", "/v1/skus/{sku_id}/stock"): (401, 403, 403, 200),
     ("POST", "/v1/skus/{sku_id}/stock"): (401, 403, 403, 200),
     ("GET", f"{ORDER}/timeline"): (401, 403, 403, 200),
     ("POST", f"{ORDER}/retry"): (401, 403, 403, 409),

@@ -5,30 +5,28 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from api import front
 from checkout.settings import parse
+from tests.conftest import Standing
 from tests.shared.client import token
-from tests.shared.processes import HTTP, an_api
+from tests.shared.processes import HTTP
 
 SLOW = 50
 CHUNKED = "Transfer-Encoding: chunked"
 
 
 @pytest.fixture
-def api_url(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
-    with an_api(environment, tmp_path / "api.log") as url:
-        yield url
+def api_url(standing: Standing) -> str:
+    return standing.url
 
 
 @pytest.fixture
-def bearer(environment: dict[str, str]) -> str:
-    return token(parse(environment))
+def bearer(standing: Standing) -> str:
+    return token(parse(standing.environment))
 
 
 def connect(url: str) -> socket.socket:
@@ -105,7 +103,7 @@ def drip(connections: list[socket.socket], is_over: threading.Event) -> None:
                 continue
 
 
-def test_an_upgrade_to_a_websocket_is_a_request_like_others(api_url: str, tmp_path: Path) -> None:
+def test_an_upgrade_to_a_websocket_is_a_request_like_others(api_url: str, standing: Standing) -> None:
     asks = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     for version in ("13", "8"):
         for path, expected in (("/health/live", 200), ("/v1/orders", 401), ("/nothing", 404)):
@@ -113,6 +111,6 @@ def test_an_upgrade_to_a_websocket_is_a_request_like_others(api_url: str, tmp_pa
             with connect(api_url) as connection:
                 connection.sendall(request.encode())
                 assert connection.recv(65536).startswith(f"HTTP/1.1 {expected}".encode())
-    log = (tmp_path / "api.log").read_text(encoding="utf-8")
+    log = standing.log.read_text(encoding="utf-8")
     assert "ERROR" not in log
     assert "ebsocket" not in log

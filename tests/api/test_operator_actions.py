@@ -183,6 +183,7 @@ def test_stock_is_set_and_added(client: Client, engine: Engine) -> None:
     path = "/v1/skus/1/stock"
     assert client.post(path, is_operator=True, json={"set": 8}).json == {"sku_id": "1", "stock": 8}
     assert client.post(path, is_operator=True, json={"add": -3}).json["stock"] == 5
+    assert client.get(path, is_operator=True).json["stock"] == 5
     for wrong in ({}, {"set": 1, "add": 1}, {"set": -1}, {"add": -6}, {"set": "1"}):
         assert problem(client.post(path, is_operator=True, json=wrong)) == (422, "invalid")
     assert problem(client.post("/v1/skus/2/stock", is_operator=True, json={"set": 1})) == (404, "not_found")

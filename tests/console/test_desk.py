@@ -110,6 +110,7 @@ def test_an_order_is_cancelled_after_a_question_and_goods_change(
         expect(page.locator(".head")).to_contain_text("closed · cancelled")
         page.get_by_role("link", name="Goods").click()
         page.get_by_role("button", name="Stock of SKU tea").click()
+        expect(page.get_by_role("dialog")).to_contain_text("5 there are")
         page.get_by_label("Units").fill("7")
         page.keyboard.press("Enter")
         expect(says(page)).to_have_text("SKU tea has 12 unit(s).")

@@ -9,18 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 import urllib3
 
 from api.reading import LONGEST_WAIT_SECONDS, MOST_BODY_BYTES
-from checkout.db import Engine
 from checkout.settings import parse
+from tests.conftest import Standing
 from tests.deploy.proxies import PROXIES, Behind, Front
 from tests.shared import ports
 from tests.shared.client import an_order_body, token
 from tests.shared.factories import a_sku
-from tests.shared.processes import HTTP, an_api, eventually, process
+from tests.shared.processes import HTTP, eventually, process
 
 pytestmark = pytest.mark.timeout(3 * 120)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -47,24 +48,35 @@ def start(request: pytest.FixtureRequest, undo: ExitStack, tmp_path: Path, tools
     return lambda behind: undo.enter_context(PROXIES[request.param](behind, directory, tools))
 
 
-@pytest.fixture
-def front(
-    start: Callable[[Behind], Front], undo: ExitStack, environment: dict[str, str], engine: Engine, tmp_path: Path
-) -> Front:
-    """A proxy before an API that has something to sell."""
-    a_sku(engine)
-    url = undo.enter_context(an_api(environment, tmp_path / "api.log"))
-    return start(Behind(urlsplit(url).port or 0, ports.DISCARD))
+@pytest.fixture(scope="module")
+def behind(standing: Standing) -> Behind:
+    """An API that has something to sell, and no Flower."""
+    a_sku(standing.engine)
+    return Behind(urlsplit(standing.url).port or 0, ports.DISCARD)
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the proxy that is named like it."""
+    made: Path = tmp_path_factory.mktemp(request.param, numbered=False)
+    return made
+
+
+@pytest.fixture(scope="module")
+def front(behind: Behind, directory: Path, tools: Path) -> Iterator[Front]:
+    """A proxy before that API."""
+    with PROXIES[directory.name](behind, directory, tools) as running:
+        yield running
 
 
 def ask(front: Front, method: str, path: str, **request: object) -> urllib3.BaseHTTPResponse:
     return front.http.request(method, f"{front.url}{path}", **request)  # type: ignore[arg-type]
 
 
-def test_an_order_is_placed_and_followed(front: Front, environment: dict[str, str]) -> None:
-    headers = {"Authorization": f"Bearer {token(parse(environment))}"}
+def test_an_order_is_placed_and_followed(front: Front, standing: Standing) -> None:
+    headers = {"Authorization": f"Bearer {token(parse(standing.environment))}"}
     body = an_order_body()
-    made = ask(front, "POST", "/v1/orders", headers={**headers, "Idempotency-Key": "k"}, json=body)
+    made = ask(front, "POST", "/v1/orders", headers={**headers, "Idempotency-Key": uuid4().hex}, json=body)
     assert made.status == 202, made.data
     assert made.headers["Strict-Transport-Security"]
     order = made.json()
@@ -78,13 +90,13 @@ def test_an_order_is_placed_and_followed(front: Front, environment: dict[str, st
 
 
 def test_the_longest_wait_that_one_may_ask_for_is_no_outage(
-    environment: dict[str, str], engine: Engine, undo: ExitStack, tmp_path: Path, tools: Path
+    behind: Behind, standing: Standing, undo: ExitStack, tmp_path: Path, tools: Path
 ) -> None:
-    a_sku(engine)
-    headers = {"Authorization": f"Bearer {token(parse(environment))}", "Prefer": f"wait={LONGEST_WAIT_SECONDS}"}
-    url = undo.enter_context(an_api(environment, tmp_path / "api.log"))
-    made = HTTP.request("POST", f"{url}/v1/orders", headers=headers | {"Idempotency-Key": "k"}, json=an_order_body())
-    behind, fronts = Behind(urlsplit(url).port or 0, ports.DISCARD), []
+    told = parse(standing.environment)
+    headers = {"Authorization": f"Bearer {token(told)}", "Prefer": f"wait={LONGEST_WAIT_SECONDS}"}
+    own = headers | {"Idempotency-Key": uuid4().hex}
+    made = HTTP.request("POST", f"{standing.url}/v1/orders", headers=own, json=an_order_body())
+    fronts = []
     for name, proxy in PROXIES.items():
         (tmp_path / name).mkdir()
         fronts.append(undo.enter_context(proxy(behind, tmp_path / name, tools)))
@@ -96,8 +108,8 @@ def test_the_longest_wait_that_one_may_ask_for_is_no_outage(
     assert time.monotonic() - began > LONGEST_WAIT_SECONDS - 1
 
 
-def test_what_is_too_large_is_refused_as_the_api_refuses_it(front: Front, environment: dict[str, str]) -> None:
-    headers = {"Authorization": f"Bearer {token(parse(environment))}", "Idempotency-Key": "k"}
+def test_what_is_too_large_is_refused_as_the_api_refuses_it(front: Front, standing: Standing) -> None:
+    headers = {"Authorization": f"Bearer {token(parse(standing.environment))}", "Idempotency-Key": uuid4().hex}
     large = b"x" * (MOST_BODY_BYTES + 1)
     notify = ask(front, "POST", "/v1/alipay/notify", body=large, headers=FORM)
     assert (notify.status, notify.data, notify.headers["Content-Type"]) == (413, b"failure", "text/plain")
@@ -112,7 +124,7 @@ def test_no_numbers_are_shown(front: Front) -> None:
         assert ask(front, "GET", path).status == 404, path
 
 
-def test_a_request_has_an_id(front: Front, tmp_path: Path) -> None:
+def test_a_request_has_an_id(front: Front, directory: Path) -> None:
     given = ask(front, "GET", "/health/live", headers={"X-Request-Id": "0123abcd-from-a-client"})
     assert given.headers["X-Request-Id"] == "0123abcd-from-a-client"
     made = {ask(front, "GET", "/health/live", headers=more).headers["X-Request-Id"] for more in ({}, {}, odd())}
@@ -121,7 +133,7 @@ def test_a_request_has_an_id(front: Front, tmp_path: Path) -> None:
     ask(front, "GET", "/v1/orders/1/events?token=secret-of-a-stream")
 
     def logs() -> str:
-        return "".join(file.read_text(encoding="utf-8") for file in (tmp_path / "proxy").glob("*log"))
+        return "".join(file.read_text(encoding="utf-8") for file in directory.glob("*log"))
 
     eventually(lambda: "/v1/orders/1/events" in logs(), "the request is logged, which comes after its answer")
     assert "secret-of-a-stream" not in logs()

@@ -37,8 +37,8 @@ from tests.shared.databases import Server, create, drop
 from tests.shared.processes import ROOT, eventually
 
 BEFORE = "18b54b3c9538f744f72db097102b4f0974636b63"
-PER_SECOND = 200
-CLIENTS = 16
+PER_SECOND = 60
+CLIENTS = 8
 SKUS = 20
 SECRET = "x" * 40
 # Older code answers as its own document says.

@@ -6,18 +6,21 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import urllib3
 
 from checkout.db import Engine, sql, transaction
 from checkout.events import log
+from checkout.settings import parse
 from checkout.traces import kept
 from checkout.webhooks import endpoints
 from tasks.app import app
+from tests.conftest import Standing
 from tests.shared.client import an_order_body, token
 from tests.shared.factories import a_sku, an_order, placed, row, rows
 from tests.shared.processes import HTTP, an_api, eventually, process
@@ -113,53 +116,55 @@ def test_who_asks_for_no_trace_gets_none(shop: Shop, engine: Engine, collector: 
     assert row(engine, "traces", order_id=unsampled).traceparent.endswith("-00")
 
 
-def test_without_a_collector_the_trace_is_passed_on_as_it_came(
-    environment: dict[str, str], settings: Any, engine: Engine, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def plain(standing: Standing) -> Standing:
+    """An API that knows no collector, and has something to sell."""
+    a_sku(standing.engine)
+    return standing
+
+
+def test_without_a_collector_the_trace_is_passed_on_as_it_came(plain: Standing) -> None:
     """Many at once: what is one request's is never another's."""
-    a_sku(engine)
-    log_file = tmp_path / "log"
-    with an_api(environment, log_file) as url, ThreadPoolExecutor(8) as threads:
-        headers = {"Authorization": f"Bearer {token(settings)}"}
-
-        def buy(traceparent: str) -> tuple[int, str]:
-            own = headers | {"Idempotency-Key": uuid4().hex, "traceparent": traceparent}
-            answer = HTTP.request("POST", f"{url}/v1/orders", json=an_order_body(), headers=own)
-            return int(answer.json()["id"]), traceparent
-
-        sent = dict(threads.map(buy, [a_traceparent() for _ in range(16)]))
-        strange = buy("00-not-a-trace-01")[0]
-    assert {one.order_id: one.traceparent for one in rows(engine, "traces")} == sent
-    assert rows(engine, "traces", order_id=strange) == []
+    with ThreadPoolExecutor(8) as threads:
+        traceparents = [a_traceparent() for _ in range(16)]
+        answers = threads.map(lambda told: sends(plain, uuid4().hex, told), traceparents)
+        sent = {int(answer.json()["id"]): told for answer, told in zip(answers, traceparents, strict=True)}
+    strange = int(sends(plain, uuid4().hex, "00-not-a-trace-01").json()["id"])
+    assert {one.order_id: one.traceparent for one in rows(plain.engine, "traces")} == sent
+    assert rows(plain.engine, "traces", order_id=strange) == []
 
 
-def test_a_request_that_comes_again_stays_in_the_first_ones_trace(
-    environment: dict[str, str], settings: Any, engine: Engine, tmp_path: Path
-) -> None:
-    a_sku(engine)
-    first = a_traceparent()
-    with an_api(environment, tmp_path / "log") as url:
-        for traceparent in (first, a_traceparent()):
-            own = {"Authorization": f"Bearer {token(settings)}", "Idempotency-Key": "same", "traceparent": traceparent}
-            answer = HTTP.request("POST", f"{url}/v1/orders", json=an_order_body(), headers=own)
-            assert answer.status == 202
-    assert [one.traceparent for one in rows(engine, "traces")] == [first]
+def sends(plain: Standing, key: str, traceparent: str) -> urllib3.BaseHTTPResponse:
+    """An order, to the API that knows no collector."""
+    headers = {"Authorization": f"Bearer {token(parse(plain.environment))}", "Idempotency-Key": key}
+    own = headers | {"traceparent": traceparent}
+    return HTTP.request("POST", f"{plain.url}/v1/orders", json=an_order_body(), headers=own)
 
 
-def test_a_log_line_says_to_which_trace_it_belongs(
-    environment: dict[str, str], settings: Any, engine: Engine, tmp_path: Path
-) -> None:
+def test_a_request_that_comes_again_stays_in_the_first_ones_trace(plain: Standing) -> None:
+    first, key = a_traceparent(), uuid4().hex
+    [order_id] = {int(sends(plain, key, told).json()["id"]) for told in (first, a_traceparent())}
+    assert row(plain.engine, "traces", order_id=order_id).traceparent == first
+
+
+def test_a_log_line_says_to_which_trace_it_belongs(plain: Standing) -> None:
     """Of what nobody foresaw, for example."""
-    a_sku(engine)
+    sent = a_traceparent()
+    with refusing_all_orders(plain.engine):
+        assert sends(plain, uuid4().hex, sent).status == 500
+    lines = re.findall(r"^\{.*request_failed.*\}$", plain.log.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [json.loads(line)["trace_id"] for line in lines] == [sent[3:35]]
+
+
+@contextmanager
+def refusing_all_orders(engine: Engine) -> Iterator[None]:
     with transaction(engine) as connection:
         connection.execute(sql("ALTER TABLE orders ADD CONSTRAINT none CHECK (false) NOT VALID"))
-    sent, log_file = a_traceparent(), tmp_path / "log"
-    with an_api(environment, log_file) as url:
-        own = {"Authorization": f"Bearer {token(settings)}", "Idempotency-Key": "one", "traceparent": sent}
-        answer = HTTP.request("POST", f"{url}/v1/orders", json=an_order_body(), headers=own)
-    assert answer.status == 500
-    lines = re.findall(r"^\{.*request_failed.*\}$", log_file.read_text(encoding="utf-8"), re.MULTILINE)
-    assert [json.loads(line)["trace_id"] for line in lines] == [sent[3:35]]
+    try:
+        yield
+    finally:
+        with transaction(engine) as connection:
+            connection.execute(sql("ALTER TABLE orders DROP CONSTRAINT none"))
 
 
 def test_an_event_of_goods_belongs_to_no_order_of_the_same_number(engine: Engine) -> None:
