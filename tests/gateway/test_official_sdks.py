@@ -30,7 +30,9 @@ Run = Callable[[dict[str, Any]], subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="module")
 def python_sdk(tmp_path_factory: pytest.TempPathFactory) -> Run:
     target = tmp_path_factory.mktemp("python-sdk")
-    installed([sys.executable, "-m", "pip", "install", "-q", "--target", str(target), PYTHON_SDK], PYTHON_SDK)
+    installed(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--target", str(target), PYTHON_SDK], PYTHON_SDK
+    )
     return lambda told: run([sys.executable, str(HERE / "official.py")], told, PYTHONPATH=str(target))
 
 
