@@ -40,12 +40,23 @@ class ResolveRequest(msgspec.Struct, forbid_unknown_fields=True):
     note: Note
 
 
+WebhookUrl = Annotated[str, Meta(min_length=1, max_length=2000, pattern=NO_NUL)]
+WebhookTopics = Annotated[list[Annotated[str, Meta(max_length=100, pattern=NO_NUL)]], Meta(min_length=1, max_length=20)]
+
+
 class WebhookRequest(msgspec.Struct, forbid_unknown_fields=True):
     """`topics` are patterns as queues bind with them; `after`: an event from which on the log is sent as well."""
 
-    url: Annotated[str, Meta(min_length=1, max_length=2000, pattern=NO_NUL)]
-    topics: Annotated[list[Annotated[str, Meta(max_length=100, pattern=NO_NUL)]], Meta(min_length=1, max_length=20)]
+    url: WebhookUrl
+    topics: WebhookTopics
     after: Annotated[str, Meta(pattern=r"^[0-9]{1,18}$(?!\n)")] | UnsetType = UNSET
+
+
+class WebhookChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What is left out stays as it is."""
+
+    url: WebhookUrl | UnsetType = UNSET
+    topics: WebhookTopics | UnsetType = UNSET
 
 
 class ReplayRequest(msgspec.Struct, forbid_unknown_fields=True):

@@ -149,6 +149,8 @@ ROUTES = (
     Route("POST", "/v1/webhooks", webhooks.add, {201: operator_answers.WebhookSecret}, auth="operator",
           body=operator_bodies.WebhookRequest, sends=("Location",)),
     Route("GET", "/v1/webhooks/{webhook_id}", webhooks.show, {200: operator_answers.WebhookDetail}, auth="operator"),
+    Route("PATCH", "/v1/webhooks/{webhook_id}", webhooks.change, {200: operator_answers.WebhookBody}, auth="operator",
+          body=operator_bodies.WebhookChange),
     Route("DELETE", "/v1/webhooks/{webhook_id}", webhooks.remove, {204: None}, auth="operator"),
     Route("POST", "/v1/webhooks/{webhook_id}/test", webhooks.test, {200: operator_answers.WebhookTest},
           auth="operator"),

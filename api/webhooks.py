@@ -8,7 +8,7 @@ from falcon.asgi import Request, Response
 
 from api import operator_answers, operator_bodies, reading
 from api.operator_answers import WebhookDetail, WebhookList
-from api.operator_bodies import ReplayRequest, WebhookRequest
+from api.operator_bodies import ReplayRequest, WebhookChange, WebhookRequest
 from api.runtime import Runtime
 from checkout.db import Connection
 from checkout.webhooks import endpoints, history, subjects
@@ -45,6 +45,22 @@ async def show(api: Runtime, req: Request, resp: Response, webhook_id: str) -> N
         return operator_answers.webhook_detail(one, waiting, newest)
 
     reading.answer(resp, await api.transact(read))
+
+
+async def change(api: Runtime, req: Request, resp: Response, webhook_id: str) -> None:
+    """Another address, or other topics; it keeps its secret and its place, and what waits is tried at once."""
+    await api.tokens.operator(req)
+    number = reading.number(webhook_id, "webhook")
+    body = await reading.json_body(req, WebhookChange)
+    url, topics = body.url or None, body.topics or None
+    if url is not None:
+        await asyncio.to_thread(endpoints.require_allowed, url, private=False)
+
+    def changed(connection: Connection) -> endpoints.Endpoint:
+        endpoints.change(connection, number, url, topics)
+        return endpoints.find(connection, number)
+
+    reading.answer(resp, operator_answers.webhook(await api.transact(changed)))
 
 
 async def test(api: Runtime, req: Request, resp: Response, webhook_id: str) -> None:

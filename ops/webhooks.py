@@ -17,6 +17,7 @@ from ops.shell import data_dir_option, database, json_option, print_json, print_
 SHOWN = 20
 WEBHOOK_ID = click.IntRange(1, 2**63 - 1)
 EVENT_ID = click.IntRange(0, 2**63 - 1)
+_PRIVATE = "It may lie on this machine or in a private network, and without TLS."
 
 
 @click.group()
@@ -30,9 +31,7 @@ def webhooks() -> None:
     "--topic", "topics", multiple=True, default=("#",), help="Such as order.*; may be repeated.  [default: #]"
 )
 @click.option("--after", type=EVENT_ID, help="Send what the log has after that event, too.")
-@click.option(
-    "--allow-private", is_flag=True, help="It may lie on this machine or in a private network, and without TLS."
-)
+@click.option("--allow-private", is_flag=True, help=_PRIVATE)
 @data_dir_option
 @json_option
 def add(
@@ -52,6 +51,23 @@ def _tell(made: Secret, as_json: bool) -> None:
     else:
         columns = ("webhook", "secret", "the former one signs until")
         print_table(columns, [(body.id, body.secret, body.former_secret_until)])
+
+
+@webhooks.command()
+@click.argument("webhook_id", metavar="ID", type=WEBHOOK_ID)
+@click.option("--url", help="Where it is from now on.")
+@click.option("--topic", "topics", multiple=True, help="Such as order.*; may be repeated.")
+@click.option("--allow-private", is_flag=True, help=_PRIVATE)
+@data_dir_option
+def change(webhook_id: int, url: str | None, topics: tuple[str, ...], allow_private: bool, data_dir: Path) -> None:
+    """Change the URL or the topics. The secret and what waits stay; what waits is tried at once."""
+    if url is None and not topics:
+        raise click.UsageError("name --url or --topic")
+    if url is not None:
+        endpoints.require_allowed(url, allow_private)
+    with database(data_dir) as engine, transaction(engine) as connection:
+        endpoints.change(connection, webhook_id, url, list(dict.fromkeys(topics)) or None, private=allow_private)
+    say(f"webhook {webhook_id} is changed")
 
 
 @webhooks.command(name="list")

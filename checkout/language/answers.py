@@ -28,6 +28,7 @@ SENTENCES = {
     "at least 0.01 is needed": "至少 0.01 元",
     "{text} is not SKU=N with N from 1 to 999": "{text} 不是 SKU=N（N 为 1 到 999）",
     "{text} is no payment's id; they are like 17-1": "{text} 不是付款编号；它们像 17-1",
+    "name --url or --topic": "请写 --url 或 --topic",
     "name orders, or --all": "请写订单编号，或 --all",
     "name --amount, or --item or --freight; --restock is of items": (
         "请写 --amount，或者 --item、--freight；--restock 只用于 --item"
@@ -47,6 +48,7 @@ SENTENCES = {
     "{count} orders are erased, {later} will be at their end": "{count} 笔订单已抹除，{later} 笔将在结束时抹除",
     "{count} subjects wait": "{count} 个对象在等待",
     "webhook {id} is tried again": "webhook {id} 会重试",
+    "webhook {id} is changed": "webhook {id} 已更改",
     "webhook {id} is removed": "webhook {id} 已移除",
     "{count} not so: {ids} ({proof})": "{count} 处不符：{ids}（{proof}）",
 }

@@ -72,6 +72,11 @@ _ROTATE = sql("""
         former_until = now() + make_interval(hours => :hours)
     WHERE id = :id RETURNING former_until
 """)
+_CHANGE = sql("""
+    UPDATE webhook_endpoints SET topics = COALESCE(CAST(:topics AS text[]), topics), url = COALESCE(:url, url),
+        private = CASE WHEN :url IS NULL THEN private ELSE :private END
+    WHERE id = :id RETURNING id
+""")
 _REMOVE = sql("DELETE FROM webhook_endpoints WHERE id = :id RETURNING id")
 # Whoever delivers just now has lost its lease, and with it the right to move the endpoint on.
 _REPLAY = sql("""
@@ -115,6 +120,23 @@ def add(
     values = {"url": url, "topics": array(topics), "private": private, "reached": reached}
     secret = _secret()
     return Secret(connection.execute(_ADD, values | {"secret": secret}).scalar_one(), secret, None)
+
+
+def change(
+    connection: Connection, endpoint_id: int, url: str | None, topics: Sequence[str] | None, *, private: bool = False
+) -> None:
+    """Another address, or other topics, for what it has not taken yet. It keeps its secret and its place in the log.
+
+    What waits is tried at once. `private` is of the address, as in `add`. Raises Invalid and NotFound.
+    """
+    if topics is not None:
+        _check(topics)
+    if url is not None:
+        _check_url(url, private)
+    values = {"id": endpoint_id, "url": url, "topics": None if topics is None else array(topics), "private": private}
+    if connection.execute(_CHANGE, values).one_or_none() is None:
+        raise NotFound(f"there is no webhook {endpoint_id}")
+    replay(connection, endpoint_id)
 
 
 def rotate(connection: Connection, endpoint_id: int) -> Secret:

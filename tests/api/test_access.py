@@ -52,6 +52,7 @@ MATRIX: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/v1/webhooks"): (401, 403, 403, 200),
     ("POST", "/v1/webhooks"): (401, 403, 403, 201),
     ("GET", WEBHOOK): (401, 403, 403, 404),
+    ("PATCH", WEBHOOK): (401, 403, 403, 404),
     ("DELETE", WEBHOOK): (401, 403, 403, 404),
     ("POST", f"{WEBHOOK}/test"): (401, 403, 403, 404),
     ("POST", f"{WEBHOOK}/replay"): (401, 403, 403, 404),
@@ -80,6 +81,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/skus/{sku_id}/stock"): {"add": 1},
     ("POST", "/v1/stuck/{kind}/{subject}/resolve"): {"note": "seen"},
     ("POST", "/v1/webhooks"): {"url": "https://93.184.215.14/hook", "topics": ["order.*"]},
+    ("PATCH", WEBHOOK): {"topics": ["order.*"]},
 }
 # What does its work anew at each call needs an order that has come so far; the rest does with one that waits for money.
 STATES: dict[tuple[str, str], Callable[[Engine], int]] = {

@@ -198,6 +198,11 @@ def test_webhooks_are_set_up_over_http(client: Client) -> None:
     [listed] = client.get("/v1/webhooks", is_operator=True).json["webhooks"]
     assert (listed["id"], listed["topics"], listed["private"]) == (made.json["id"], ["order.*"], False)
     assert made.json["secret"] not in client.get(path, is_operator=True).text
+    moved = client.patch(path, is_operator=True, json={"url": "https://93.184.215.15/h"}).json
+    assert (moved["url"], moved["topics"]) == ("https://93.184.215.15/h", ["order.*"])
+    assert client.patch(path, is_operator=True, json={"topics": ["#"]}).json["topics"] == ["#"]
+    for inside in ("https://127.0.0.1/", "http://93.184.215.14/"):
+        assert problem(client.patch(path, is_operator=True, json={"url": inside})) == (422, "invalid")
     rotated = client.post(f"{path}/rotate", is_operator=True).json
     assert rotated["secret"] != made.json["secret"]
     assert rotated["former_secret_until"]

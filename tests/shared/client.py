@@ -87,6 +87,9 @@ class Client:
     def put(self, path: str, **request: Any) -> Result:
         return self.wait(self.call("PUT", path, **request))
 
+    def patch(self, path: str, **request: Any) -> Result:
+        return self.wait(self.call("PATCH", path, **request))
+
     def delete(self, path: str, **request: Any) -> Result:
         return self.wait(self.call("DELETE", path, **request))
 

@@ -16,7 +16,7 @@ from checkout.webhooks.endpoints import MOST_ENDPOINTS, Secret
 from tests.shared import ports
 from tests.shared.threads import at_once
 from tests.webhooks.conftest import Sender
-from tests.webhooks.receiver import Receiver
+from tests.webhooks.receiver import Receiver, receiving
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,64 @@ def test_replaying_forgets_what_was_set_aside_behind_that_place(
     receiver.answer = lambda _event: 204
     assert sender.deliver(endpoint) == 2
     assert sender.find(endpoint).set_aside == 0
+
+
+def test_one_that_moves_hears_at_its_new_address_what_it_had_not_taken(
+    sender: Sender, receiver: Receiver, endpoint: Secret
+) -> None:
+    sender.happens("1", 1)
+    sender.deliver(endpoint)
+    receiver.answer = lambda _event: 410
+    sender.happens("1", 2)
+    sender.happens("2", 1)
+    sender.deliver(endpoint)
+    assert sender.find(endpoint).gone
+    with receiving() as elsewhere:
+        with transaction(sender.engine) as connection:
+            endpoints.change(connection, endpoint.endpoint_id, elsewhere.url, None, private=True)
+        assert not sender.find(endpoint).gone
+        sender.deliver(endpoint)
+        assert elsewhere.sequences() == {"1": [2], "2": [1]}
+        elsewhere.verify(endpoint.secret)
+
+
+def test_one_that_moves_while_a_message_is_under_way_hears_it_again(
+    sender: Sender, receiver: Receiver, endpoint: Secret
+) -> None:
+    """Whoever sends just now has lost the right to move the endpoint on."""
+    with receiving() as elsewhere:
+
+        def moves(_event: object) -> int:
+            with transaction(sender.engine) as connection:
+                endpoints.change(connection, endpoint.endpoint_id, elsewhere.url, None, private=True)
+            return 204
+
+        receiver.answer = moves
+        sender.happens("1", 1)
+        sender.turn(endpoint)
+        sender.deliver(endpoint)
+        assert (receiver.sequences(), elsewhere.sequences()) == ({"1": [1]}, {"1": [1]})
+
+
+def test_other_topics_are_for_what_is_still_to_come(sender: Sender, receiver: Receiver, endpoint: Secret) -> None:
+    sender.happens("1", 1)
+    sender.deliver(endpoint)
+    with transaction(sender.engine) as connection:
+        endpoints.change(connection, endpoint.endpoint_id, None, ["payment.*"])
+    sender.happens("1", 2)
+    sender.happens("1-1", 1, topic="payment.created")
+    sender.deliver(endpoint)
+    assert receiver.sequences() == {"1": [1], "1-1": [1]}
+
+
+@pytest.mark.parametrize(("url", "topics"), [("http://93.184.215.14/", None), (None, ["odd"]), (None, [])])
+def test_a_change_that_may_not_be_changes_nothing(
+    sender: Sender, endpoint: Secret, url: str | None, topics: list[str] | None
+) -> None:
+    before = sender.find(endpoint)
+    with pytest.raises(Invalid), transaction(sender.engine) as connection:
+        endpoints.change(connection, endpoint.endpoint_id, url, topics)
+    assert sender.find(endpoint) == before
 
 
 def test_one_that_is_removed_hears_nothing_more(sender: Sender, receiver: Receiver, endpoint: Secret) -> None:
