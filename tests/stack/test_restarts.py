@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import multiprocessing
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +15,7 @@ from subprocess import Popen
 
 import pytest
 
+from api import rolling
 from checkout import settings
 from checkout.db import Engine
 from sandbox import ready
@@ -91,30 +94,70 @@ def test_who_waits_or_follows_is_sent_elsewhere_at_once(api: Api, engine: Engine
         assert api.ask("GET", f"/v1/orders/{order_id}").status == 200
 
 
-def test_nobody_leaves_before_his_successor_listens(environment: dict[str, str], tmp_path: Path) -> None:
-    gate = tmp_path / "closed"
+def test_nobody_leaves_before_his_successor_listens_and_who_dies_meanwhile_is_replaced(gated: Gated) -> None:
+    api, before = gated.api, gated.api.workers()
+    gated.close()
+    os.kill(api.process.pid, signal.SIGHUP)
+    eventually(lambda: bool(api.workers() - before), "the first successor has begun")
+    time.sleep(5)  # However long it takes: granian itself waits 3.5 seconds.
+    assert before <= api.workers()
+    assert api.ask("GET", "/health/live").status == 200
+    os.kill(max(before), signal.SIGKILL)  # Its turn comes later.
+    gated.open()
+    eventually(lambda: len(api.workers() - before) == 2 and not before & api.workers(), "both were replaced")
+    assert api.ask("GET", "/health/live").status == 200
+
+
+def test_where_no_successor_can_start_the_old_ones_serve_on_and_still_end_when_told(gated: Gated) -> None:
+    api, before = gated.api, gated.api.workers()
+    gated.spoil()
+    os.kill(api.process.pid, signal.SIGHUP)
+    eventually(lambda: "does not come to listen" in gated.log.read_text(encoding="utf-8"), "the first one has died")
+    assert api.workers() == before
+    assert api.ask("GET", "/health/live").status == 200
+    gated.close()
+    os.kill(api.process.pid, signal.SIGHUP)
+    eventually(lambda: bool(api.workers() - before), "another successor has begun, and waits")
+    api.process.terminate()
+    assert api.process.wait(60) == 0
+
+
+class Gated:
+    """An API whose new processes wait at a gate, or end there."""
+
+    def __init__(self, environment: dict[str, str], directory: Path, stack: ExitStack) -> None:
+        self._gate, self.log = directory / "gate", directory / "api.log"
+        # Python runs this file first, whatever it runs.
+        lines = (
+            "import os, pathlib, sys, time",
+            f"gate = pathlib.Path({str(self._gate)!r})",
+            "while 'spawn_main' in ' '.join(sys.orig_argv) and gate.exists():",
+            "    if gate.read_text(): os._exit(1)",
+            "    time.sleep(0.05)",
+        )
+        (directory / "sitecustomize.py").write_text("\n".join(lines), encoding="utf-8")
+        self.api = Api(environment | {"PYTHONPATH": str(directory)}, self.log, stack)
+
+    def close(self) -> None:
+        self._gate.write_text("", encoding="utf-8")
+
+    def open(self) -> None:
+        self._gate.unlink()
+
+    def spoil(self) -> None:
+        self._gate.write_text("spoilt", encoding="utf-8")
+
+
+@pytest.fixture
+def gated(environment: dict[str, str], tmp_path: Path) -> Iterator[Gated]:
     with ExitStack() as stack:
-        api = Api(environment | with_a_gate(tmp_path, gate), tmp_path / "api.log", stack)
-        before = api.workers()
-        gate.touch()
-        os.kill(api.process.pid, signal.SIGHUP)
-        eventually(lambda: bool(api.workers() - before), "the first successor has begun")
-        time.sleep(5)  # However long it takes: granian itself waits 3.5 seconds.
-        assert before <= api.workers()
-        assert api.ask("GET", "/health/live").status == 200
-        gate.unlink()
-        eventually(lambda: not before & api.workers(), "both were replaced")
-        assert api.ask("GET", "/health/live").status == 200
+        yield Gated(environment, tmp_path, stack)
 
 
-def with_a_gate(directory: Path, gate: Path) -> dict[str, str]:
-    """Python runs this file first, whatever it runs; who answers requests waits there while the gate's file exists."""
-    lines = (
-        "import pathlib, sys, time",
-        f"while 'spawn_main' in ' '.join(sys.orig_argv) and pathlib.Path({str(gate)!r}).exists(): time.sleep(0.05)",
-    )
-    (directory / "sitecustomize.py").write_text("\n".join(lines), encoding="utf-8")
-    return {"PYTHONPATH": str(directory)}
+def test_a_kernel_without_ipv6_has_no_table_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(rolling, "_TABLES", (tmp_path / "tcp6", Path("/proc/self/net/tcp")))
+    with socket.create_server(("127.0.0.1", 0)):
+        assert rolling._listens(multiprocessing.current_process())
 
 
 @contextmanager
