@@ -86,7 +86,7 @@ async def come_back(api: Runtime, req: Request, resp: Response) -> None:
     """The buyer's browser returns: Alipay is asked soon, and the shop shows what is known."""
     target = api.settings.shop_url
     try:
-        params = notify.parameters((req.query_string or "").encode("latin-1"))
+        params = notify.parameters((req.query_string or "").encode())
     except Unverified:
         params = {}
     if notify.signed_by_alipay(api.resources.alipay, params):

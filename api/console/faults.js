@@ -47,7 +47,7 @@ function message(text) {
 
 /** The sentence of a fault. */
 export function sentence(fault) {
-  return fault.problem?.code in CODES ? word(CODES, fault.problem.code) : fault.message;
+  return Object.hasOwn(CODES, fault.problem?.code) ? word(CODES, fault.problem.code) : fault.message;
 }
 
 /** A fault with what the service says of it, each path with its message. */

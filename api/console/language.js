@@ -10,7 +10,7 @@ document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
 export const t = (chinese, english) => (language === "zh" ? chinese : english);
 
 /** The word of a pair; what no table knows is shown as it is. */
-export const word = (table, name) => (table[name] ? t(...table[name]) : String(name));
+export const word = (table, name) => (Object.hasOwn(table, name) ? t(...table[name]) : String(name));
 
 /** Says everything in the other language, from here on. */
 export function switchLanguage() {

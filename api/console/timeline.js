@@ -7,7 +7,9 @@ import { told } from "./matters.js";
 import { DETAIL, EVENT, KIND, VALUE } from "./words.js";
 
 const AMOUNTS = ["total_amount", "amount", "ours", "theirs", "refund_fee", "freight", "discount", "goods_amount", "refunded_amount"];
-const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/;
+// The details whose values are words of the service; all others are somebody's own text, whatever it looks like.
+const WORDS = ["status", "reason", "pay_method", "method", "source", "evidence", "outcome", "said", "taken", "restock"];
+const TIME = /_(at|until|before)$/;
 
 /** The whole timeline, a list for each Beijing day. */
 export function timelineView(timeline) {
@@ -34,7 +36,7 @@ function tone(entry) {
 function title(entry) {
   if (entry.kind === "webhook") return t(`Webhook：${word(EVENT, entry.what)}`, `Webhook: ${word(EVENT, entry.what)}`);
   if (entry.kind === "resolution") return t(`人工处理：${word(KIND, entry.what)}`, `Settled by a person: ${word(KIND, entry.what)}`);
-  return word(entry.what in KIND ? KIND : EVENT, entry.what ?? "");
+  return word(Object.hasOwn(KIND, entry.what) ? KIND : EVENT, entry.what ?? "");
 }
 
 function entryView(entry) {
@@ -54,8 +56,8 @@ function shown(name, value) {
   if (AMOUNTS.includes(name)) return yuan(value);
   if (Array.isArray(value)) return value.map(piece).join(t("，", ", "));
   if (typeof value === "object") return JSON.stringify(value);
-  if (ISO.test(value)) return moment(value);
-  return word(VALUE, value);
+  if (TIME.test(name)) return moment(value);
+  return WORDS.includes(name) ? word(VALUE, value) : String(value);
 }
 
 /** A line of an order, or whatever else stands in a list. */

@@ -37,9 +37,13 @@ _READ = {
         SELECT CASE WHEN parked THEN 'parked' WHEN alone_at IS NOT NULL THEN 'alone' ELSE 'waiting' END, count(*)
         FROM (SELECT parked, alone_at FROM arrivals LIMIT :most) AS a GROUP BY 1
         """,
-    Gauge("checkout_orders_accepted_seconds", "", "Since the oldest of them came that is not parked."): """
-        SELECT '', COALESCE(extract(epoch FROM now() - (
-            SELECT since FROM arrivals WHERE NOT parked ORDER BY order_id LIMIT 1)), 0)
+    Gauge(
+        "checkout_orders_accepted_seconds",
+        "",
+        "Since the oldest came that waits for a worker alone.",
+    ): """
+        SELECT '', COALESCE(extract(epoch FROM now() - min(since)), 0)
+        FROM (SELECT since FROM arrivals WHERE NOT parked AND alone_at IS NULL LIMIT :most) AS a
         """,
     Gauge("checkout_payments_open", "", "Attempts that may still bring money."): """
         SELECT '', count(*) FROM (SELECT FROM payments WHERE due_at IS NOT NULL LIMIT :most) AS p

@@ -32,11 +32,17 @@ _NUMBERS = {
     "tries",
 }
 _ROWS = (("; ", "；"), (", ", "，"))
+# No sentence of ours is longer; a line of somebody's log may be, and each of its marks would be looked at.
+LONGEST = 500
 
 
 def told(text: str) -> str:
     """The text in Chinese where that is read, line by line, as far as it is known here; else as it is."""
-    return "\n".join(map(in_chinese, text.split("\n"))) if is_read() else text
+    return "\n".join(map(_line, text.split("\n"))) if is_read() else text
+
+
+def _line(line: str) -> str:
+    return in_chinese(line) if len(line) <= LONGEST else line
 
 
 def word(heading: str) -> str:

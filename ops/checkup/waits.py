@@ -20,9 +20,8 @@ SHOWN = 5
 _SECTION = "docs/runbook.md#orders-wait"
 # Those that a person or their own next try waits for are told by `stuck`.
 _ACCEPTED = sql("""
-    SELECT (SELECT count(*) FROM (SELECT FROM arrivals WHERE NOT parked AND alone_at IS NULL LIMIT :most) AS a),
-        (SELECT extract(epoch FROM now() - since)::int FROM arrivals
-            WHERE NOT parked AND alone_at IS NULL ORDER BY order_id LIMIT 1)
+    SELECT count(*), extract(epoch FROM now() - min(since))::int
+    FROM (SELECT since FROM arrivals WHERE NOT parked AND alone_at IS NULL LIMIT :most) AS a
 """)
 # Who waits for one that waits itself is not told of: the first of the chain is who can be ended.
 _HELD = sql("""

@@ -83,6 +83,16 @@ def test_options_answers_balancers(api_url: str, version: str) -> None:
         assert (status, headers["allow"]) == (200, "GET")
 
 
+@pytest.mark.parametrize("query", ["a=中".encode(), b"a=\xff", b"a=%ff", b"cursor=\xe4\xb8"])
+@pytest.mark.parametrize("path", ["/v1/alipay/return", "/v1/skus", "/health/live"])
+def test_bytes_that_do_not_belong_into_an_address_are_no_fault_of_ours(api_url: str, path: str, query: bytes) -> None:
+    host, _, port = api_url.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(f"GET {path}?".encode() + query + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert int(answer.split()[1]) < 500, answer
+
+
 def an_order(url: str, environment: dict[str, str]) -> dict[str, str]:
     headers = {"Authorization": f"Bearer {token(parse(environment))}", "Idempotency-Key": uuid4().hex}
     headers["Content-Type"] = "application/json"

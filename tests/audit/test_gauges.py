@@ -58,6 +58,17 @@ def test_orders_that_wait_are_counted_apart_from_those_that_are_parked(engine: E
     assert found["stuck", "order_parked"] == 1
 
 
+def test_the_oldest_is_the_one_that_has_waited_longest_for_nothing_but_a_worker(engine: Engine) -> None:
+    a_sku(engine)
+    alone, again, waiting = (an_order(engine) for _ in range(3))
+    with transaction(engine) as connection:
+        for order_id, seconds in ((alone, 9000), (again, 5), (waiting, 900)):
+            since = "UPDATE arrivals SET since = now() - make_interval(secs => :seconds) WHERE order_id = :id"
+            connection.execute(sql(since), {"id": order_id, "seconds": seconds})
+        connection.execute(sql("UPDATE arrivals SET alone_at = now() WHERE order_id = :id"), {"id": alone})
+    assert 900 <= read(engine)["orders_accepted_seconds", ""] < 5000
+
+
 def test_what_is_behind_is_counted(engine: Engine) -> None:
     with transaction(engine) as connection:
         endpoint = endpoints.add(connection, "https://erp.example/", ["#"]).endpoint_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from checkout.audit import alarms
@@ -119,6 +120,19 @@ def test_an_order_is_cancelled_after_a_question_and_goods_change(
         page.keyboard.press("Enter")
         expect(page.locator(".skus")).to_contain_text("¥12.50")
     assert order(engine, order_id).status == "closed"
+
+
+@pytest.mark.parametrize("reference", ["constructor", "__proto__", "paid", "2026-99-99T99:99"])
+def test_what_somebody_wrote_is_shown_as_it_is(
+    browser: Browser, url: str, settings: Settings, engine: Engine, reference: str
+) -> None:
+    a_sku(engine, "words", stock=9)
+    order_id = placed(engine, lines={"words": 1}, reference=reference)
+    with a_page(browser, url) as page:
+        sign_in(page, settings)
+        page.goto(f"/console#/orders/{order_id}")
+        expect(page.locator(".timeline")).to_contain_text(f"reference{reference}")
+        expect(page.get_by_role("button", name="Cancel…")).to_be_visible()
 
 
 def test_an_order_that_changes_elsewhere_is_shown_as_it_is_and_said(

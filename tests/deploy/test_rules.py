@@ -26,6 +26,7 @@ class Case(NamedTuple):
     alert: str | None
 
 
+TARGET = 'job="checkout",service="orders",instance="orders:9400"'
 # In promtool's notation: a value, what is added each 15 seconds, and for how many of them.
 HEALTHY = {
     "checkout_orders_accepted_seconds": "0x40",
@@ -43,7 +44,7 @@ HEALTHY = {
     'checkout_alipay_calls_total{method="alipay.trade.query",result="no_answer"}': "0+1x40",
     "checkout_audit_ok": "1x40",
     "checkout_audit_finished_seconds": "0x40",
-    'up{job="checkout",service="orders",instance="orders:9400"}': "1x40",
+    f"up{{{TARGET}}}": "1x40",
     'checkout_loop_silent_seconds{loop="relay"}': "3x40",
     'checkout_loop_faults_total{loop="relay"}': "2x40",
     'checkout_tasks_run_total{task="sweep",result="done"}': "0+10x40",
@@ -80,6 +81,16 @@ CASES = (
         "notifies fail from the beginning",
         {'checkout_tasks_run_total{task="apply_notifies",result="failed"}': "_x36 50x4"},
         "PlacingFails",
+    ),
+    Case(
+        "Prometheus looks for the first time, and there are faults of last week",
+        {
+            f"up{{{TARGET}}}": "_x38 1x2",
+            'checkout_http_requests_total{route="/v1/orders",status="500"}': "_x38 7x2",
+            'checkout_tasks_run_total{task="place_orders",result="failed"}': "_x38 50x2",
+            'checkout_unforeseen_total{loop="waiting"}': "_x38 3x2",
+        },
+        None,
     ),
     Case("paid money is not what we expect", {'checkout_stuck{kind="trade_differs"}': "1x40"}, "MoneyNeedsAPerson"),
     Case("the API errs", {'checkout_http_requests_total{route="/v1/orders",status="500"}': "0+1x40"}, "ApiErrs"),
@@ -123,7 +134,7 @@ CASES = (
     ),
     Case("the books do not agree", {"checkout_audit_ok": "0x40"}, "AuditFoundABreach"),
     Case("the last audit is from long ago", {"checkout_audit_finished_seconds": "-140000x40"}, "AuditIsOld"),
-    Case("a worker is gone", {'up{job="checkout",service="orders",instance="orders:9400"}': "0x40"}, "ProcessIsGone"),
+    Case("a worker is gone", {f"up{{{TARGET}}}": "0x40"}, "ProcessIsGone"),
     Case("the relay is frozen", {'checkout_loop_silent_seconds{loop="relay"}': "0+15x40"}, "LoopStandsStill"),
     Case(
         "a loop meets what nobody foresaw",
@@ -149,9 +160,17 @@ CASES = (
 )
 
 
+def _of_the_target(series: str) -> str:
+    """Prometheus adds whose series it is."""
+    if series.startswith("up{"):
+        return series
+    name, _, labels = series.rstrip("}").partition("{")
+    return f"{name}{{{', '.join(filter(None, (labels, TARGET)))}}}"
+
+
 def unit_test(case: Case) -> dict[str, object]:
     """As promtool reads it."""
-    series = HEALTHY | case.series
+    series = {_of_the_target(name): values for name, values in (HEALTHY | case.series).items()}
     labels = f'{{alertname="{case.alert}"}}'
     firing = {
         "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',

@@ -164,6 +164,12 @@ def test_who_reads_chinese(monkeypatch: pytest.MonkeyPatch, locale: dict[str, st
     assert chinese.is_read() is is_read
 
 
+def test_a_long_line_of_somebodys_log_is_told_as_it_is_and_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chinese, "is_read", lambda: True)
+    line = ", ".join(f"{{{n}: a, b; c}}" for n in range(5000))
+    assert chinese.told(f"nothing is stuck\n{line}") == f"没有需要人处理的事\n{line}"
+
+
 def test_help_in_chinese() -> None:
     told = in_a_process("--help", environment=CHINESE).stdout
     assert "用法：" in told

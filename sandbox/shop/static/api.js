@@ -18,7 +18,7 @@ export class ApiError extends Error {
 
   /** Whether the service has decided; otherwise the same request, with the same key, may be sent again. */
   get isFinal() {
-    return this.status < 500 && this.status !== 429;
+    return this.status < 500 && ![401, 403, 408, 429].includes(this.status);
   }
 }
 
