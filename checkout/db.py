@@ -104,8 +104,10 @@ def _hide_values(context: ExceptionContext) -> None:
 
 
 def _count(context: ExceptionContext) -> None:
-    if isinstance(context.original_exception, psycopg2.Error):
-        measures.database_errors.add(faults.reason(sqlstate(context.original_exception)))
+    """A connection that we have cut off ourselves, as a task's time limit does, is no fault of PostgreSQL's."""
+    error = context.original_exception
+    if isinstance(error, psycopg2.Error) and not isinstance(error, psycopg2.InterfaceError):
+        measures.database_errors.add(faults.reason(sqlstate(error)))
 
 
 def _leave_what_is_open(raw: Any, record: ConnectionPoolEntry, _: object) -> None:

@@ -89,6 +89,10 @@ _READ = {
     Gauge("checkout_database_connections", "state", "Connections to our database by what they do."): """
         SELECT COALESCE(state, 'other'), count(*) FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1
         """,
+    Gauge("checkout_database_lock_seconds", "", "For how long somebody in our database waits for a lock by now."): """
+        SELECT '', COALESCE(max(extract(epoch FROM clock_timestamp() - waitstart)), 0)
+        FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()
+        """,
     Gauge("checkout_database_connections_most", "", "How many the server takes."): """
         SELECT '', setting::int FROM pg_settings WHERE name = 'max_connections'
         """,

@@ -191,7 +191,7 @@ DRILLS = (
         "a slow database: the row of a hot SKU is held",
         slow_database,
         {
-            "dashboard": "What PostgreSQL did not do: (timeout|lock)",
+            "dashboard": "Somebody waits for a lock",
             "doctor": "lock|sweep|queue orders|blocked",
             "stuck": "order_not_placed",
             "alerts": "OrdersWait|AnswersAreSlow|TasksFail .*place_orders",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from checkout.resources import Resources
 from checkout.webhooks import endpoints
 from tests.shared.databases import on_each_version
 from tests.shared.factories import a_sku, an_attempt, an_order, paid, placed, refunded
+from tests.shared.processes import eventually
 
 pytestmark = on_each_version
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -87,6 +89,24 @@ def test_what_is_behind_is_counted(engine: Engine) -> None:
     assert (found["webhook_set_aside", str(endpoint)], found["webhook_failures", str(endpoint)]) == (0, 0)
     assert (found["payments_open", ""], found["refunds_waiting", "requested"]) == (1, 1)
     assert found["erasures_due", ""] == 2
+
+
+def test_who_waits_for_a_lock_is_seen(engine: Engine) -> None:
+    a_sku(engine)
+    lock = sql("SELECT FROM skus FOR UPDATE")
+
+    def wait() -> None:
+        with transaction(engine) as connection:
+            connection.execute(lock)
+
+    assert read(engine)["database_lock_seconds", ""] == 0
+    with ThreadPoolExecutor() as threads:
+        with transaction(engine) as holder:
+            holder.execute(lock)
+            waiting = threads.submit(wait)
+            eventually(lambda: read(engine)["database_lock_seconds", ""] > 0, "the wait is seen")
+        waiting.result()
+    assert read(engine)["database_lock_seconds", ""] == 0
 
 
 def test_counting_has_an_end(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,14 @@ def test_a_fault_is_counted_by_its_reason(engine: Engine, fault: Callable[[Conne
     assert counted(reason) == before + 1
 
 
+def test_a_connection_that_was_cut_off_on_our_side_is_no_fault_of_postgresqls(engine: Engine) -> None:
+    before = counted("unreachable")
+    with pytest.raises(DBAPIError), transaction(engine) as connection:
+        connection.connection.dbapi_connection.close()  # type: ignore[union-attr] # As a task's time limit does.
+        connection.execute(sql("SELECT 1"))
+    assert counted("unreachable") == before
+
+
 def test_a_server_that_is_not_there_is_counted() -> None:
     before = counted("unreachable")
     engine = db.connect(f"postgresql+psycopg2://nobody@127.0.0.1:{ports.free()}/nothing")
