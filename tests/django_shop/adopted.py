@@ -12,6 +12,8 @@ from tests.django_shop.scenes import cart_of, put_in_cart
 from tests.django_shop.walk import Walk
 from tests.shared.processes import HTTP, eventually
 
+CANCELED, PLACING, UNPAID, UNSEND = 6, 0, 1, 2
+
 
 def api(walk: Walk, method: str, path: str, user_id: int = 1, *, is_operator: bool = True, **request: Any) -> Any:
     """What checkout itself answers."""

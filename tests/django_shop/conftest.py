@@ -7,10 +7,14 @@ import pytest
 from redis import Redis
 
 from bench import storefront
-from bench.storefront import Shop
+from bench.storefront import Buyer, Shop, click, signed_in
 from sandbox import postgres, valkey
 from sandbox.valkey import Valkey
+from tests.django_shop.scenes import put_in_cart
+from tests.django_shop.walk import AS_IT_IS, TOLD, Walk, a_copy
+from tests.shared import ports
 from tests.shared.databases import Server
+from tests.shared.processes import is_well
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +40,53 @@ def a_shop(server: Server, carts: Valkey, tmp_path_factory: pytest.TempPathFacto
         return Shop(own, tmp_path_factory.mktemp(name) / "log", directory)
 
     return made
+
+
+@pytest.fixture(scope="module")
+def database_url(server: Server) -> str:
+    """Checkout's own, which it fills itself."""
+    return postgres.create_database(server.url(), "beside_a_shop")
+
+
+@pytest.fixture(scope="module")
+def walk(
+    a_shop: Callable[..., Shop], carts: Valkey, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Walk]:
+    shop = a_shop("shop", a_copy(tmp_path_factory.mktemp("project")))
+    port, own = ports.free(), ports.free()
+    typed = {
+        "postgresql+psycopg2://shop@127.0.0.1/checkout": database_url,
+        "redis://127.0.0.1:6379": carts.url(0).removesuffix("/0"),
+        "--port 8000": f"--port {port} --flower-port {ports.free()} --alipay-port {ports.free()}",
+        "127.0.0.1:8000": f"127.0.0.1:{port}",
+        "--port 8001": f"--port {own}",
+        "127.0.0.1:8001": f"127.0.0.1:{own}",
+    }
+    told = {
+        "CHECKOUT_URL": f"http://127.0.0.1:{port}",
+        "CHECKOUT_BROKER_URL": carts.url(3),
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
+    made = Walk(shop, typed, own, lambda: is_well(told["CHECKOUT_URL"]), environment={**shop.environment, **told})
+    yield made
+    made.leave()
+
+
+@pytest.fixture(scope="module")
+def old(walk: Walk, redis: Redis) -> list[Buyer]:
+    """Three who bought SKU 3 while the shop was as it had been; the last one pays in cash."""
+    walk.until(AS_IT_IS)
+    [said] = [said for command, said in walk.said.items() if "sample" in command]
+    buyers = signed_in(said)[:3]
+    for buyer, pay_method in zip(buyers, (2, 2, 1), strict=True):
+        put_in_cart(redis, buyer, 3)
+        assert click(walk.url, buyer, pay_method).status == 200
+    return buyers
+
+
+@pytest.fixture(scope="module")
+def buyers(walk: Walk, old: list[Buyer]) -> list[Buyer]:
+    """The others, of the adopted shop."""
+    walk.until(TOLD)
+    [said] = [said for command, said in walk.said.items() if "sample" in command]
+    return signed_in(said)[len(old) :]

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urljoin
 
@@ -17,81 +16,31 @@ import psycopg2
 import pytest
 from redis import Redis
 
-from bench.storefront import Buyer, Shop, ask, buy, click, look, rush, signed_in
+from bench.storefront import Buyer, Shop, ask, buy, click, look, rush
 from checkout.events import bus
-from sandbox import postgres
-from sandbox.valkey import Valkey
-from tests.django_shop.adopted import api, becomes, buys, has_left, set_stock, shows, status_of, stock_of
+from tests.django_shop.adopted import (
+    CANCELED,
+    UNPAID,
+    UNSEND,
+    api,
+    becomes,
+    buys,
+    has_left,
+    set_stock,
+    shows,
+    status_of,
+    stock_of,
+)
 from tests.django_shop.scenes import cart_of, held, put_in_cart, units_sold
-from tests.django_shop.walk import COMPARISON, Walk, a_copy, shown
-from tests.shared import ports
-from tests.shared.databases import Server, libpq
-from tests.shared.processes import HTTP, LONGEST_SECONDS, ROOT, eventually, is_well
+from tests.django_shop.walk import CART, COMPARISON, GOODS, OPEN, Walk, shown
+from tests.shared.databases import libpq
+from tests.shared.processes import HTTP, LONGEST_SECONDS, ROOT, eventually
 
 pytestmark = [
     pytest.mark.timeout(400),
     pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here"),
 ]
-CANCELED, UNPAID, UNSEND = 6, 1, 2
 NOBODY = "http://127.0.0.1:9"
-AS_IT_IS, BESIDE = "The shop as it is", "Checkout beside it"
-GOODS, CART, VIEW, TOLD, OPEN = (
-    "1. The goods",
-    "2. The cart",
-    "3. The view",
-    "4. What checkout tells",
-    "5. Orders that are open at the move",
-)
-
-
-@pytest.fixture(scope="module")
-def database_url(server: Server) -> str:
-    """Checkout's own, which it fills itself."""
-    return postgres.create_database(server.url(), "beside_a_shop")
-
-
-@pytest.fixture(scope="module")
-def walk(
-    a_shop: Callable[..., Shop], carts: Valkey, database_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Walk]:
-    shop = a_shop("shop", a_copy(tmp_path_factory.mktemp("project")))
-    port, own = ports.free(), ports.free()
-    typed = {
-        "postgresql+psycopg2://shop@127.0.0.1/checkout": database_url,
-        "redis://127.0.0.1:6379": carts.url(0).removesuffix("/0"),
-        "--port 8000": f"--port {port} --flower-port {ports.free()} --alipay-port {ports.free()}",
-        "127.0.0.1:8000": f"127.0.0.1:{port}",
-        "--port 8001": f"--port {own}",
-        "127.0.0.1:8001": f"127.0.0.1:{own}",
-    }
-    told = {
-        "CHECKOUT_URL": f"http://127.0.0.1:{port}",
-        "CHECKOUT_BROKER_URL": carts.url(3),
-        "PYTHONDONTWRITEBYTECODE": "",
-    }
-    made = Walk(shop, typed, own, lambda: is_well(told["CHECKOUT_URL"]), environment={**shop.environment, **told})
-    yield made
-    made.leave()
-
-
-@pytest.fixture(scope="module")
-def old(walk: Walk, redis: Redis) -> list[Buyer]:
-    """Three who bought SKU 3 while the shop was as it had been; the last one pays in cash."""
-    walk.until(AS_IT_IS)
-    [said] = [said for command, said in walk.said.items() if "sample" in command]
-    buyers = signed_in(said)[:3]
-    for buyer, pay_method in zip(buyers, (2, 2, 1), strict=True):
-        put_in_cart(redis, buyer, 3)
-        assert click(walk.url, buyer, pay_method).status == 200
-    return buyers
-
-
-@pytest.fixture(scope="module")
-def buyers(walk: Walk, old: list[Buyer]) -> list[Buyer]:
-    """The others, of the adopted shop."""
-    walk.until(TOLD)
-    [said] = [said for command, said in walk.said.items() if "sample" in command]
-    return signed_in(said)[len(old) :]
 
 
 def test_the_goods_go_over_with_the_units_that_no_open_order_has(walk: Walk, old: list[Buyer]) -> None:

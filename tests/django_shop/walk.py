@@ -15,6 +15,14 @@ from sandbox import ports
 from tests.shared.processes import ROOT, eventually
 
 COMPARISON = "python -m bench"  # Takes long: it runs where it is asked for.
+AS_IT_IS, BESIDE = "The shop as it is", "Checkout beside it"
+GOODS, CART, VIEW, TOLD, OPEN = (
+    "1. The goods",
+    "2. The cart",
+    "3. The view",
+    "4. What checkout tells",
+    "5. Orders that are open at the move",
+)
 DOCUMENT = ROOT / "docs" / "from-django.md"
 UP_SECONDS = 150  # As long as `checkout up` itself takes for possible.
 # What runs on, and by what it is replaced when it is started anew.
