@@ -31,6 +31,7 @@ from tests.django_shop.adopted import (
     status_of,
     stock_of,
 )
+from tests.django_shop.gate import LOST, gate
 from tests.django_shop.scenes import cart_of, held, put_in_cart, units_sold
 from tests.django_shop.walk import CART, COMPARISON, GOODS, OPEN, Walk, shown
 from tests.shared.databases import libpq
@@ -191,11 +192,57 @@ def test_old_orders_that_nobody_pays_give_their_units_to_checkout_once(
     [said] = [said for command, said in walk.said.items() if "let_out" in command]
     assert said == "let out 1, gave back 1, wait for money 1, for goods 1\n"
     walk.shop.rows(_LATE, old[1].user_id)
-    unknown = "let out 1, gave back 0, wait for money 0, for goods 1\n"
-    assert walk.manage("let_out", "--minutes=30", CHECKOUT_URL=NOBODY) == unknown
-    assert walk.manage("let_out", "--minutes=30") == unknown.replace("out 1", "out 0")
-    assert walk.shop.rows("SELECT count(*) FROM shop_givenback WHERE done_at IS NULL") == [(1,)]
-    assert stock_of(walk, 3) == before + 1
+    with pytest.raises(subprocess.CalledProcessError) as away:
+        walk.manage("let_out", "--minutes=30", CHECKOUT_URL=NOBODY)
+    assert away.value.stdout.decode() == "let out 1, gave back 0, wait for money 0, for goods 1\n"
+    again = "let out 0, gave back 1, wait for money 0, for goods 1\n"
+    assert walk.manage("let_out", "--minutes=30") == again  # Nothing was sent, so nothing is in doubt.
+    assert stock_of(walk, 3) == before + 2
+
+
+_GIVEN_BACK = """
+    INSERT INTO shop_givenback (order_id, sku_id, count)
+    SELECT (SELECT min(order_id) FROM shop_orderinfo WHERE user_id = %s), sku_id, 1
+    FROM unnest(%s) WITH ORDINALITY AS wanted (sku_id, place) ORDER BY place
+"""
+_ONLY_HERE = """
+    INSERT INTO shop_sku (spu_id, name, price, stock, sales, is_launched) VALUES (1, 'only here', 10, 0, 0, true)
+    RETURNING id
+"""
+_WAITING = "SELECT sku_id, asked_at IS NOT NULL FROM shop_givenback WHERE done_at IS NULL ORDER BY id"
+
+
+def given_back(walk: Walk, buyer: Buyer, *sku_ids: int) -> None:
+    walk.shop.rows(_GIVEN_BACK, buyer.user_id, list(sku_ids))
+
+
+def lets_out_with_a_fault(walk: Walk, **told: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as fault:
+        walk.manage("let_out", "--minutes=30", **told)
+    assert fault.value.returncode == 1
+
+
+def test_a_row_that_is_refused_keeps_nobody_from_going_and_is_named(walk: Walk, old: list[Buyer]) -> None:
+    walk.until(OPEN)
+    unknown = walk.shop.one(_ONLY_HERE)
+    before = stock_of(walk, 3)
+    given_back(walk, old[0], unknown, 3)
+    lets_out_with_a_fault(walk)
+    assert f"1 of SKU {unknown} are refused" in walk.shop.log.read_text(encoding="utf-8")
+    assert (walk.shop.rows(_WAITING), stock_of(walk, 3)) == ([(unknown, False)], before + 1)
+    walk.shop.rows("DELETE FROM shop_givenback WHERE sku_id = %s; DELETE FROM shop_sku WHERE id = %s", unknown, unknown)
+
+
+def test_an_answer_that_was_lost_leaves_one_row_in_doubt_and_not_all(walk: Walk, old: list[Buyer]) -> None:
+    walk.until(OPEN)
+    before = stock_of(walk, 3)
+    given_back(walk, old[0], 3, 3)
+    with gate(walk.environment["CHECKOUT_URL"]) as way, way.spoiling("POST /v1/skus/", LOST):
+        lets_out_with_a_fault(walk, CHECKOUT_URL=way.url)
+        assert len(way.seen) == 1
+    assert walk.shop.rows(_WAITING) == [(3, True), (3, False)]
+    walk.manage("let_out", "--minutes=30")
+    assert (walk.shop.rows(_WAITING), stock_of(walk, 3)) == ([(3, True)], before + 2)
 
 
 def test_the_walk_is_all_that_the_page_shows_and_its_end_is_good(walk: Walk, buyers: list[Buyer]) -> None:

@@ -22,6 +22,10 @@ class Away(Exception):
     """Nobody knows whether it was done. The same call again, with the same key, finds out."""
 
 
+class Unsent(Away):
+    """Nobody was there to be asked, so surely nothing was done."""
+
+
 class Refused(Exception):
     """It was not done, and nothing is kept of it."""
 
@@ -49,8 +53,12 @@ def call(
     claims = {"sub": str(user_id), "exp": int(time.time()) + 60, "scope": scope}
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     sent["Authorization"] = "Bearer " + jwt.encode(claims, settings.CHECKOUT_JWT_SECRET, algorithm="HS256")
+    # A call that is made again in here fails with MaxRetryError: its first try may have arrived.
+    surely_unsent = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
     try:
         answer = _http().request(method, settings.CHECKOUT_URL + path, headers=sent, json=body, retries=retries)
+    except surely_unsent as error:
+        raise Unsent from error
     except urllib3.exceptions.HTTPError as error:
         raise Away from error
     if answer.status == 429 or answer.status >= 500:
@@ -86,7 +94,7 @@ def pay_url(order: OrderInfo) -> str:
 
 
 def give_back(sku_id: int, count: int) -> None:
-    """So many more units are for sale; asked twice, twice as many. Raises Away and Refused."""
+    """So many more units are for sale; asked twice, twice as many. Raises Unsent, Away and Refused."""
     call("POST", f"/v1/skus/{sku_id}/stock", OPERATOR, {"add": count}, scope="operator", retries=False)
 
 
