@@ -56,13 +56,16 @@ def commit(request: HttpRequest) -> HttpResponse:
 
 
 def _written(number: str, request: HttpRequest) -> OrderInfo:
-    """The row that stands before the call; a repeat asks for what the first click asked for."""
+    """The row that stands before the call, with its body: a repeat sends what the first click sent."""
     asked = json.loads(request.body)
+    to = get_object_or_404(Address, id=asked["address"], user=request.user)
+    pay_method = OrderInfo.PayMethod(asked["pay_method"])
     row = {
         "user": request.user,
-        "address": get_object_or_404(Address, id=asked["address"], user=request.user),
-        "pay_method": OrderInfo.PayMethod(asked["pay_method"]),
+        "address": to,
+        "pay_method": pay_method,
         "status": Status.PLACING,
+        "asked": checkout.order_of_cart(number, to, pay_method),
     }
     order: OrderInfo = OrderInfo.objects.get_or_create(order_id=number, defaults=row)[0]
     return order

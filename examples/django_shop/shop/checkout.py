@@ -10,16 +10,16 @@ import jwt
 import urllib3
 from django.conf import settings
 
-from shop.models import OrderInfo
+from shop.models import Address, OrderInfo
 
 WAIT_SECONDS = 10
 OPERATOR = 1  # Under which the shop itself is known there.
 _TWICE = urllib3.Retry(1, allowed_methods=None, redirect=False)  # For what is the same when it comes again.
-_PAY_METHODS = {OrderInfo.PayMethod.CASH: "cash", OrderInfo.PayMethod.ALIPAY: "alipay"}
+_PAY_METHODS: dict[Any, str] = {OrderInfo.PayMethod.CASH: "cash", OrderInfo.PayMethod.ALIPAY: "alipay"}
 
 
 class Away(Exception):
-    """Nobody knows whether it was done. The same call again, with the same key, finds out."""
+    """Nobody knows whether it was done. The same call again, with the same key and body, finds out."""
 
 
 class Unsent(Away):
@@ -27,7 +27,7 @@ class Unsent(Away):
 
 
 class Refused(Exception):
-    """It was not done, and nothing is kept of it."""
+    """Checkout itself says that this call did nothing. What an earlier one with the same key did is another matter."""
 
     def __init__(self, problem: dict[str, Any]) -> None:
         super().__init__(problem.get("detail", problem["title"]))
@@ -61,7 +61,8 @@ def call(
         raise Unsent from error
     except urllib3.exceptions.HTTPError as error:
         raise Away from error
-    if answer.status == 429 or answer.status >= 500:
+    is_problem = answer.headers.get("Content-Type", "").startswith("application/problem+json")
+    if answer.status >= 500 or (answer.status >= 400 and not is_problem):  # A proxy's 404 says nothing of checkout.
         raise Away
     said: dict[str, Any] = answer.json()
     if answer.status >= 400:
@@ -69,22 +70,39 @@ def call(
     return said
 
 
-def place(order: OrderInfo) -> dict[str, Any]:
-    """Orders the selected part of the cart; answers as soon as it is placed or rejected. Raises Away and Refused.
-
-    Its number is the key: however often it is asked, it is one order.
-    """
-    to = order.address
-    body = {
+def order_of_cart(number: str, to: Address, pay_method: int) -> dict[str, Any]:
+    """The body that orders the selected part of the cart. Its number is the key: all repeats are one order."""
+    return {
         "from_cart": True,
-        "pay_method": _PAY_METHODS[order.pay_method],
+        "pay_method": _PAY_METHODS[pay_method],
         "address": {"recipient": to.receiver, "phone": to.mobile, "region": to.region, "detail": to.place},
-        "reference": order.order_id,
+        "reference": number,
     }
-    accepted = call("POST", "/v1/orders", order.user_id, body, Idempotency_Key=order.order_id)
+
+
+def place(order: OrderInfo) -> dict[str, Any]:
+    """Asks for the order; answers as soon as it is placed or rejected. Raises Away and Refused.
+
+    Refused only where nothing is stored under its number, by this call or by one before it.
+    """
+    try:
+        accepted = call("POST", "/v1/orders", order.user_id, order.asked, Idempotency_Key=order.order_id)
+    except Refused as refused:
+        if _is_about_the_call(refused):
+            raise Away from refused
+        raise
     if accepted["status"] != "accepted":
         return accepted
-    return call("GET", f"/v1/orders/{accepted['id']}", order.user_id, Prefer=f"wait={WAIT_SECONDS}")
+    try:
+        return call("GET", f"/v1/orders/{accepted['id']}", order.user_id, Prefer=f"wait={WAIT_SECONDS}")
+    except Refused as refused:  # To be shown. The order is stored all the same.
+        raise Away from refused
+
+
+def _is_about_the_call(refused: Refused) -> bool:
+    """These are said before the number is looked up, or because it has an order: a repeat may find one."""
+    status, code = refused.problem.get("status"), refused.problem.get("code")
+    return status in (401, 403, 408, 429) or code == "idempotency_key_reused"
 
 
 def pay_url(order: OrderInfo) -> str:

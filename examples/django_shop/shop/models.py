@@ -60,6 +60,7 @@ class OrderInfo(models.Model):
     create_time = models.DateTimeField(auto_now_add=True)
     # Empty: an order of the old view.
     checkout_id = models.CharField(max_length=20, default="", db_default="", blank=True)
+    asked = models.JSONField(null=True)  # The body that asked checkout for it; a repeat sends the very same.
     sequence = models.BigIntegerField(default=0, db_default=0)  # Of the last event of this order.
 
 

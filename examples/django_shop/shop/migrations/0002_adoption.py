@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "OrderInfo", "checkout_id", models.CharField(blank=True, default="", db_default="", max_length=20)
         ),
+        migrations.AddField("OrderInfo", "asked", models.JSONField(null=True)),
         migrations.AlterField(
             "OrderInfo",
             "status",
