@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from redis import Redis
@@ -15,11 +16,20 @@ from tests.shared.processes import HTTP, eventually
 CANCELED, PLACING, UNPAID, UNSEND = 6, 0, 1, 2
 
 
-def api(walk: Walk, method: str, path: str, user_id: int = 1, *, is_operator: bool = True, **request: Any) -> Any:
+def api(
+    walk: Walk,
+    method: str,
+    path: str,
+    user_id: int = 1,
+    *,
+    is_operator: bool = True,
+    headers: Mapping[str, str] | None = None,
+    **request: Any,
+) -> Any:
     """What checkout itself answers."""
     token = auth.issue(walk.environment["CHECKOUT_JWT_SECRET"], user_id, is_operator=is_operator, ttl_seconds=600)
-    url = walk.environment["CHECKOUT_URL"] + path
-    answer = HTTP.request(method, url, headers={"Authorization": f"Bearer {token}"}, **request)
+    sent = {"Authorization": f"Bearer {token}", **(headers or {})}
+    answer = HTTP.request(method, walk.environment["CHECKOUT_URL"] + path, headers=sent, **request)
     assert answer.status < 300, answer.data
     return answer.json()
 

@@ -1,17 +1,25 @@
-"""Answers of checkout that the shop does not get, or cannot trust: whatever the buyer does then, it is one order."""
+"""Answers of checkout that the shop does not get, or cannot trust, and events that come before their order's row.
+
+Whatever the buyer does then, it is one order.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import psycopg2
 import pytest
 from redis import Redis
 
 from bench.storefront import Buyer, Shop, buy, click, look
 from tests.django_shop.adopted import UNPAID, api, becomes
 from tests.django_shop.gate import LOST, Gate, Own, gate
-from tests.django_shop.scenes import put_in_cart
+from tests.django_shop.scenes import held, put_in_cart
 from tests.django_shop.walk import Walk
+from tests.shared.databases import libpq
+from tests.shared.processes import LONGEST_SECONDS, eventually
 
 pytestmark = pytest.mark.timeout(400)
 ASK, READ = "POST /v1/orders", "GET /v1/orders/"
@@ -88,3 +96,67 @@ def test_a_stored_order_that_is_not_shown_is_still_one_order(walk: Walk, way: Ga
     look(lossy, buyer)
     assert buy(lossy, buyer).body == {"order_id": hidden.body["order_id"]}
     has_one_order(walk, buyer, hidden.body["order_id"])
+
+
+@pytest.fixture
+def atomic(walk: Walk) -> Iterator[str]:
+    """The adopted shop with a transaction around each of its views."""
+    settings = "from shop.settings import *\n\nDATABASES['default']['ATOMIC_REQUESTS'] = True\n"
+    (walk.shop.directory / "shop" / "atomic.py").write_text(settings, encoding="utf-8")
+    shop = Shop(walk.environment, walk.shop.log, walk.shop.directory)
+    with shop.serving("checkout", workers=1, DJANGO_SETTINGS_MODULE="shop.atomic") as url:
+        yield url
+
+
+def test_the_row_is_there_while_the_view_waits_whatever_the_settings_say(
+    walk: Walk, atomic: str, buyer: Buyer, database_url: str
+) -> None:
+    look(atomic, buyer)
+    with ThreadPoolExecutor(1) as clicks:
+        with held(psycopg2.connect(libpq(database_url)), "skus WHERE id = '1'") as waited_for:
+            order = clicks.submit(buy, atomic, buyer)
+            waited_for(1)
+            written = walk.shop.one("SELECT count(*) FROM shop_orderinfo WHERE user_id = %s", buyer.user_id)
+        placed = order.result(LONGEST_SECONDS)
+    assert (written, placed.status) == (1, 200)
+    becomes(walk, placed.body["order_id"], UNPAID)
+
+
+_ROW = """
+    INSERT INTO shop_orderinfo
+        (order_id, user_id, address_id, pay_method, status, total_count, total_amount, freight, create_time)
+    VALUES (%s, %s, %s, 2, 0, 0, 0, 0, now())
+"""
+OWN = "20260101120000000000001abcdef"
+
+
+def test_an_event_that_comes_before_its_row_is_not_dropped(walk: Walk, buyer: Buyer) -> None:
+    before = walk.shop.one("SELECT event_id FROM shop_bookmark")
+    to = {"recipient": "李雷", "phone": "13800000000", "region": "上海市", "detail": "某路 1 号"}
+    wanted = {"items": [{"sku_id": "1", "quantity": 1}], "pay_method": "alipay", "address": to, "reference": OWN}
+    api(walk, "POST", "/v1/orders", buyer.user_id, is_operator=False, headers={"Idempotency-Key": OWN}, json=wanted)
+    eventually(lambda: OWN in str(api(walk, "GET", f"/v1/events?after={before}")), "the event is sent")
+    time.sleep(2)  # Enough for the follower to hear of it.
+    walk.shop.rows(_ROW, OWN, buyer.user_id, buyer.address)
+    becomes(walk, OWN, UNPAID)
+
+
+_HEAR = """
+import time
+from datetime import timedelta
+from django.utils import timezone
+from shop import events
+event = {"type": "checkout.order.closed", "id": "0", "subject": "1", "sequence": 1, "data": {"reference": "REFERENCE"}}
+began = time.monotonic()
+events.hear({**event, "time": (timezone.now() - events.PATIENCE + timedelta(seconds=2)).isoformat()})
+print(time.monotonic() - began)
+"""
+
+
+@pytest.mark.parametrize(("reference", "waits"), [(OWN[::-1].upper(), False), (OWN.replace("abc", "123"), True)])
+def test_a_row_that_never_comes_is_waited_for_a_while_only_if_its_number_is_of_this_shop(
+    walk: Walk, way: Gate, reference: str, waits: bool
+) -> None:
+    assert way
+    took = float(walk.manage("shell", "--no-imports", "-c", _HEAR.replace("REFERENCE", reference)))
+    assert (1 < took < 20) if waits else took < 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -31,6 +32,7 @@ def settlement(request: HttpRequest) -> HttpResponse:
     return basket(request)
 
 
+@transaction.non_atomic_requests  # The row has to be there for others before checkout is asked.
 @require_POST
 @buyers_only
 def commit(request: HttpRequest) -> HttpResponse:
