@@ -145,10 +145,11 @@ def ask(url: str, buyer: Buyer, method: str = "GET", **request: Any) -> urllib3.
     return _HTTP.request(method, url, headers=headers, redirect=False, **request)
 
 
-def click(url: str, buyer: Buyer, pay_method: int = 2) -> Click:
-    """The order button."""
+def click(url: str, buyer: Buyer, total: str = "", pay_method: int = 2) -> Click:
+    """The order button, on a page that showed that total; the article's shows none."""
     began = time.monotonic()
-    answer = ask(f"{url}/orders/commit/", buyer, "POST", json={"address": buyer.address, "pay_method": pay_method})
+    wanted = {"address": buyer.address, "pay_method": pay_method} | ({"total": total} if total else {})
+    answer = ask(f"{url}/orders/commit/", buyer, "POST", json=wanted)
     took = time.monotonic() - began
     try:
         body = answer.json()
@@ -157,10 +158,10 @@ def click(url: str, buyer: Buyer, pay_method: int = 2) -> Click:
     return Click(buyer, answer.status, body, took)
 
 
-def buy(url: str, buyer: Buyer, pay_method: int = 2) -> Click:
+def buy(url: str, buyer: Buyer, total: str = "") -> Click:
     """Clicks, and again as long as the shop asks for it; the seconds are those of all."""
     began = time.monotonic()
-    while (last := click(url, buyer, pay_method)).status == 503:
+    while (last := click(url, buyer, total)).status == 503:
         if time.monotonic() > began + READY_SECONDS:
             break
     return last._replace(seconds=time.monotonic() - began)
@@ -168,21 +169,26 @@ def buy(url: str, buyer: Buyer, pay_method: int = 2) -> Click:
 
 def look(url: str, buyer: Buyer) -> dict[str, Any]:
     """The page before the click."""
-    found: dict[str, Any] = ask(f"{url}/orders/settlement/", buyer).json()
+    found: dict[str, Any] = ask(f"{url}/orders/settlement/?address={buyer.address}", buyer).json()
     return found
+
+
+def total(url: str, buyer: Buyer) -> str:
+    """What that page says that the order will cost; nothing where it cannot be ordered."""
+    said: str = look(url, buyer).get("total_amount", "")
+    return said
 
 
 def rush(url: str, buyers: Sequence[Buyer], at_once: int) -> list[Click]:
     """All have the page open; then so many at a time click."""
     with ThreadPoolExecutor(at_once) as crowd:
-        list(crowd.map(lambda buyer: look(url, buyer), buyers))
+        totals = crowd.map(lambda buyer: total(url, buyer), buyers)
         gate = threading.Barrier(min(at_once, len(buyers)))
-        return list(
-            crowd.map(lambda each: _in_turn(url, each[1], gate if each[0] < at_once else None), enumerate(buyers))
-        )
+        gates = [gate if place < at_once else None for place in range(len(buyers))]
+        return list(crowd.map(lambda *each: _in_turn(url, *each), buyers, list(totals), gates))
 
 
-def _in_turn(url: str, buyer: Buyer, gate: threading.Barrier | None) -> Click:
+def _in_turn(url: str, buyer: Buyer, seen: str, gate: threading.Barrier | None) -> Click:
     if gate:
         gate.wait(READY_SECONDS)
-    return buy(url, buyer)
+    return buy(url, buyer, seen)

@@ -8,7 +8,7 @@ from typing import Any
 from redis import Redis
 
 from api import auth
-from bench.storefront import Buyer, buy, look
+from bench.storefront import Buyer, buy, total
 from tests.django_shop.scenes import cart_of, put_in_cart
 from tests.django_shop.walk import Walk
 from tests.shared.processes import HTTP, eventually
@@ -65,7 +65,6 @@ def has_left(redis: Redis, buyer: Buyer, rest: dict[bytes, bytes]) -> None:
 def buys(walk: Walk, redis: Redis, buyer: Buyer, sku_id: int) -> str:
     """One unit; returns the order's number."""
     put_in_cart(redis, buyer, sku_id)
-    look(walk.url, buyer)
-    bought = buy(walk.url, buyer)
+    bought = buy(walk.url, buyer, total(walk.url, buyer))
     assert bought.status == 200, bought
     return str(bought.body["order_id"])

@@ -80,7 +80,7 @@ def old(walk: Walk, redis: Redis) -> list[Buyer]:
     buyers = signed_in(said)[:3]
     for buyer, pay_method in zip(buyers, (2, 2, 1), strict=True):
         put_in_cart(redis, buyer, 3)
-        assert click(walk.url, buyer, pay_method).status == 200
+        assert click(walk.url, buyer, pay_method=pay_method).status == 200
     return buyers
 
 

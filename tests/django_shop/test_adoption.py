@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 from redis import Redis
 
-from bench.storefront import Buyer, Shop, ask, buy, click, look, rush
+from bench.storefront import Buyer, Shop, ask, buy, click, rush, total
 from checkout.events import bus
 from tests.django_shop.adopted import (
     CANCELED,
@@ -89,17 +89,18 @@ def test_a_rush_sells_exactly_what_is_there_and_loses_no_order(walk: Walk, buyer
 def test_a_double_click_is_one_order(walk: Walk, buyers: list[Buyer], redis: Redis) -> None:
     buyer = buyers[0]
     put_in_cart(redis, buyer, 5)
-    look(walk.url, buyer)
+    seen = total(walk.url, buyer)
     with ThreadPoolExecutor(2) as clicks:
-        both = list(clicks.map(lambda _: buy(walk.url, buyer), range(2)))
-    late = buy(walk.url, buyer)
+        both = list(clicks.map(lambda _: buy(walk.url, buyer, seen), range(2)))
+    late = buy(walk.url, buyer, seen)
     assert {one.status for one in (*both, late)} == {200}
     [number] = {one.body["order_id"] for one in (*both, late)}
     becomes(walk, number, UNPAID)
     assert units_sold(walk.shop, 5) == 1
     has_left(redis, buyer, {})
-    look(walk.url, buyer)
-    assert buy(walk.url, buyer).status == 409  # Another order, of an empty cart.
+    assert total(walk.url, buyer) == ""
+    assert buy(walk.url, buyer).status == 400  # The page had nothing to click.
+    assert buy(walk.url, buyer, seen).status == 409  # Another order, of an empty cart.
 
 
 def test_what_goes_into_the_cart_meanwhile_stays(
@@ -107,10 +108,10 @@ def test_what_goes_into_the_cart_meanwhile_stays(
 ) -> None:
     buyer = buyers[1]
     put_in_cart(redis, buyer, 6)
-    look(walk.url, buyer)
+    seen = total(walk.url, buyer)
     with ThreadPoolExecutor(1) as clicks:
         with held(psycopg2.connect(libpq(database_url)), "skus WHERE id = '6'") as waited_for:
-            order = clicks.submit(buy, walk.url, buyer)
+            order = clicks.submit(buy, walk.url, buyer, seen)
             waited_for(1)
             redis.hincrby(f"cart_{buyer.user_id}", "6", 5)
         assert order.result(LONGEST_SECONDS).status == 200
@@ -120,13 +121,12 @@ def test_what_goes_into_the_cart_meanwhile_stays(
 def test_who_clicks_again_after_no_answer_has_one_order(walk: Walk, buyers: list[Buyer], redis: Redis) -> None:
     buyer = buyers[2]
     put_in_cart(redis, buyer, 7)
-    look(walk.url, buyer)
+    seen = total(walk.url, buyer)
     away = Shop(walk.environment, walk.shop.log, walk.shop.directory)
     with away.serving("checkout", workers=1, CHECKOUT_URL=NOBODY) as url:
-        nothing = click(url, buyer)
+        nothing = click(url, buyer, seen)
         assert (nothing.status, status_of(walk, nothing.body["order_id"])) == (503, 0)
-    look(walk.url, buyer)
-    again = buy(walk.url, buyer)
+    again = buy(walk.url, buyer, seen)
     assert (again.status, again.body["order_id"]) == (200, nothing.body["order_id"])
     becomes(walk, again.body["order_id"], UNPAID)
 

@@ -13,8 +13,8 @@ import psycopg2
 import pytest
 from redis import Redis
 
-from bench.storefront import Buyer, Shop, buy, click, look
-from tests.django_shop.adopted import UNPAID, api, becomes
+from bench.storefront import Buyer, Shop, buy, click, look, total
+from tests.django_shop.adopted import CANCELED, UNPAID, api, becomes
 from tests.django_shop.gate import LOST, Gate, Own, gate
 from tests.django_shop.scenes import held, put_in_cart
 from tests.django_shop.walk import Walk
@@ -22,6 +22,7 @@ from tests.shared.databases import libpq
 from tests.shared.processes import LONGEST_SECONDS, eventually
 
 pytestmark = pytest.mark.timeout(400)
+TOTAL = "20.00"  # Of a unit of SKU 1, with the freight.
 ASK, READ = "POST /v1/orders", "GET /v1/orders/"
 
 
@@ -56,9 +57,9 @@ def has_one_order(walk: Walk, buyer: Buyer, number: str) -> None:
 
 def loses_the_answer(way: Gate, url: str, buyer: Buyer) -> str:
     """A click whose order is stored; returns its number."""
-    look(url, buyer)
+    seen = total(url, buyer)
     with way.spoiling(ASK, LOST):
-        lost = click(url, buyer)
+        lost = click(url, buyer, seen)
     assert lost.status == 503
     return str(lost.body["order_id"])
 
@@ -68,7 +69,7 @@ def test_an_address_that_is_edited_after_a_lost_answer_makes_no_second_order(
 ) -> None:
     number = loses_the_answer(way, lossy, buyer)
     walk.shop.rows("UPDATE shop_address SET place = 'elsewhere' WHERE id = %s", buyer.address)
-    assert buy(lossy, buyer).body == {"order_id": number}
+    assert buy(lossy, buyer, TOTAL).body == {"order_id": number}
     has_one_order(walk, buyer, number)
 
 
@@ -82,20 +83,52 @@ def test_a_repeat_that_is_turned_away_is_no_word_about_the_order(
 ) -> None:
     number = loses_the_answer(way, lossy, buyer)
     with way.spoiling(ASK, own):
-        assert click(lossy, buyer).status == 503
-    look(lossy, buyer)
-    assert buy(lossy, buyer).body == {"order_id": number}
+        assert click(lossy, buyer, TOTAL).status == 503
+    assert look(lossy, buyer) == {"order_id": number}
     has_one_order(walk, buyer, number)
 
 
 def test_a_stored_order_that_is_not_shown_is_still_one_order(walk: Walk, way: Gate, lossy: str, buyer: Buyer) -> None:
-    look(lossy, buyer)
+    seen = total(lossy, buyer)
     with way.spoiling(READ, Own(404, "not_found")):
-        hidden = click(lossy, buyer)
+        hidden = click(lossy, buyer, seen)
     assert hidden.status == 503
-    look(lossy, buyer)
-    assert buy(lossy, buyer).body == {"order_id": hidden.body["order_id"]}
+    assert look(lossy, buyer) == {"order_id": hidden.body["order_id"]}
     has_one_order(walk, buyer, hidden.body["order_id"])
+
+
+def test_what_goes_into_the_cart_after_a_lost_answer_is_shown_only_when_the_order_is_known(
+    walk: Walk, way: Gate, lossy: str, buyer: Buyer, redis: Redis
+) -> None:
+    number = loses_the_answer(way, lossy, buyer)
+    put_in_cart(redis, buyer, 2)
+    with way.spoiling(ASK, LOST):
+        assert look(lossy, buyer)["order_id"] == number
+    assert look(lossy, buyer) == {"order_id": number}
+    other = buy(lossy, buyer, total(lossy, buyer))
+    assert (other.status, other.body["order_id"] != number) == (200, True)
+    becomes(walk, other.body["order_id"], UNPAID)
+    assert walk.shop.rows("SELECT sku_id FROM shop_ordergoods WHERE order_id = %s", number) == [(1,)]
+    assert walk.shop.rows("SELECT sku_id FROM shop_ordergoods WHERE order_id = %s", other.body["order_id"]) == [(2,)]
+
+
+def test_a_click_that_never_arrived_orders_no_cart_that_its_page_did_not_show(
+    walk: Walk, way: Gate, lossy: str, buyer: Buyer, redis: Redis
+) -> None:
+    seen = total(lossy, buyer)
+    with way.spoiling(ASK, Own(503, "unavailable")):
+        number = click(lossy, buyer, seen).body["order_id"]
+    put_in_cart(redis, buyer, 1, 2)
+    assert look(lossy, buyer)["errmsg"] == "price_changed"
+    becomes(walk, number, CANCELED)
+    assert buy(lossy, buyer, total(lossy, buyer)).body["order_id"] != number
+
+
+def test_a_total_that_changed_since_the_page_is_refused(lossy: str, buyer: Buyer, redis: Redis) -> None:
+    seen = total(lossy, buyer)
+    put_in_cart(redis, buyer, 1, units=2)
+    refused = buy(lossy, buyer, seen)
+    assert (refused.status, refused.body["errmsg"]) == (409, "price_changed")
 
 
 @pytest.fixture
@@ -111,10 +144,10 @@ def atomic(walk: Walk) -> Iterator[str]:
 def test_the_row_is_there_while_the_view_waits_whatever_the_settings_say(
     walk: Walk, atomic: str, buyer: Buyer, database_url: str
 ) -> None:
-    look(atomic, buyer)
+    seen = total(atomic, buyer)
     with ThreadPoolExecutor(1) as clicks:
         with held(psycopg2.connect(libpq(database_url)), "skus WHERE id = '1'") as waited_for:
-            order = clicks.submit(buy, atomic, buyer)
+            order = clicks.submit(buy, atomic, buyer, seen)
             waited_for(1)
             written = walk.shop.one("SELECT count(*) FROM shop_orderinfo WHERE user_id = %s", buyer.user_id)
         placed = order.result(LONGEST_SECONDS)

@@ -27,12 +27,12 @@ def buyers_only(view: View) -> View:
     return guarded
 
 
-def basket(request: HttpRequest) -> HttpResponse:
-    """What the order would hold."""
+def basket(request: HttpRequest, **shown: str) -> HttpResponse:
+    """What the order would hold, and what else the page shows."""
     counts = cart.selected(request.user.id)
     skus = [
         {"id": sku.id, "name": sku.name, "price": sku.price, "count": counts[sku.id]}
         for sku in SKU.objects.filter(id__in=counts).order_by("id")
     ]
     amount = sum((sku["price"] * sku["count"] for sku in skus), Decimal(0))
-    return JsonResponse({"skus": skus, "goods_amount": amount})
+    return JsonResponse({"skus": skus, "goods_amount": amount, **shown})

@@ -70,20 +70,35 @@ def call(
     return said
 
 
-def order_of_cart(number: str, to: Address, pay_method: int) -> dict[str, Any]:
-    """The body that orders the selected part of the cart. Its number is the key: all repeats are one order."""
+def total(to: Address) -> str:
+    """What the selected part of the cart costs now if it goes there. Raises Away and Refused."""
+    quote = call("POST", "/v1/quotes", to.user_id, {"from_cart": True, "address": _written_out(to)})
+    return str(quote["total_amount"])
+
+
+def order_of_cart(number: str, to: Address, pay_method: int, expected_total: str) -> dict[str, Any]:
+    """The body that orders the selected part of the cart, if that is the total when it is placed.
+
+    A repeat may be the first that arrives, when the cart is another already: then it is refused.
+    """
     return {
         "from_cart": True,
         "pay_method": _PAY_METHODS[pay_method],
-        "address": {"recipient": to.receiver, "phone": to.mobile, "region": to.region, "detail": to.place},
+        "address": _written_out(to),
         "reference": number,
+        "expected_total": expected_total,
     }
 
 
-def place(order: OrderInfo) -> dict[str, Any]:
-    """Asks for the order; answers as soon as it is placed or rejected. Raises Away and Refused.
+def _written_out(to: Address) -> dict[str, str]:
+    return {"recipient": to.receiver, "phone": to.mobile, "region": to.region, "detail": to.place}
 
-    Refused only where nothing is stored under its number, by this call or by one before it.
+
+def place(order: OrderInfo) -> dict[str, Any]:
+    """Asks for the order, whose number is the key: however often it is asked, it is one order.
+
+    Answers as soon as it is placed or rejected. Raises Away and Refused; Refused only where nothing is stored under its
+    number, by this call or by one before it.
     """
     try:
         accepted = call("POST", "/v1/orders", order.user_id, order.asked, Idempotency_Key=order.order_id)
