@@ -43,18 +43,25 @@ def a_shop(server: Server, carts: Valkey, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="module")
-def database_url(server: Server) -> str:
+def module(request: pytest.FixtureRequest) -> str:
+    """Each has databases of its own."""
+    return str(request.module.__name__).rpartition(".")[2]
+
+
+@pytest.fixture(scope="module")
+def database_url(server: Server, module: str) -> str:
     """Checkout's own, which it fills itself."""
-    return postgres.create_database(server.url(), "beside_a_shop")
+    return postgres.create_database(server.url(), f"beside_{module}")
 
 
 @pytest.fixture(scope="module")
 def walk(
-    a_shop: Callable[..., Shop], carts: Valkey, database_url: str, tmp_path_factory: pytest.TempPathFactory
+    a_shop: Callable[..., Shop], carts: Valkey, database_url: str, tmp_path_factory: pytest.TempPathFactory, module: str
 ) -> Iterator[Walk]:
-    shop = a_shop("shop", a_copy(tmp_path_factory.mktemp("project")))
+    shop = a_shop(f"shop_{module}", a_copy(tmp_path_factory.mktemp("project")))
     port, own = ports.free(), ports.free()
     typed = {
+        "SHOP_DATABASE=shop": f"SHOP_DATABASE=shop_{module}",
         "postgresql+psycopg2://shop@127.0.0.1/checkout": database_url,
         "redis://127.0.0.1:6379": carts.url(0).removesuffix("/0"),
         "--port 8000": f"--port {port} --flower-port {ports.free()} --alipay-port {ports.free()}",

@@ -77,7 +77,7 @@ DOOR = [Own(401, "unauthorized"), Own(403, "forbidden"), Own(408, "request_timeo
 OTHERS = [Own(422, "idempotency_key_reused"), Own(404)]
 
 
-@pytest.mark.parametrize("own", [*DOOR, *OTHERS], ids=str)
+@pytest.mark.parametrize("own", [*DOOR, *OTHERS], ids=lambda own: own.code or str(own.status))
 def test_a_repeat_that_is_turned_away_is_no_word_about_the_order(
     walk: Walk, way: Gate, lossy: str, buyer: Buyer, own: Own
 ) -> None:
