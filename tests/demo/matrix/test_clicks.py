@@ -67,6 +67,8 @@ def test_what_is_gone_at_the_click_is_named(stack: RunningStack, browser: Browse
         page.locator("#order").click()
         expect(page.locator("#notice.bad")).to_have_text("阳澄湖大闸蟹 母蟹三两 限量 已售罄。")
         expect(page.locator(".problems")).to_contain_text("已售罄")
+        page.locator("#less-12").click()
+        expect(page.locator("#less-12")).to_have_count(0)
 
 
 def sold_out(stack: RunningStack, sku_id: str) -> None:
