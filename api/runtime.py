@@ -84,8 +84,8 @@ class Runtime:
         self.door: Batcher[Request, Accepted] = Batcher("door", self._accept, MOST_AT_THE_DOOR)
         self.inbox: Batcher[Notify, bool] = Batcher("inbox", self._store, MOST_AT_THE_DOOR)
         self.offers: Batcher[Asked, Offer | CheckoutError] = Batcher("offers", self._offer, MOST_AT_THE_DOOR)
-        self.reads: Batcher[int, View | None] = Batcher("reads", self._read, MOST_READS)
-        self.skus: Batcher[str, Listed | None] = Batcher("skus", self._find, MOST_READS)
+        self.reads: Batcher[int, View | None] = Batcher("reads", self._read, MOST_READS, LOOK_SECONDS)
+        self.skus: Batcher[str, Listed | None] = Batcher("skus", self._find, MOST_READS, LOOK_SECONDS)
         self.looks: Batcher[Request, Accepted | Refusal | None] = Batcher(
             "looks", self._look_at, MOST_AT_THE_DOOR, LOOK_SECONDS
         )
