@@ -26,11 +26,12 @@ CLAIM = 2
 def apply_notifies(notify_ids: list[int]) -> str:  # noqa: ARG001 - the ids say why it was rung; what waits is applied
     """Applies the notifies that the inbox holds."""
     became: Counter[str] = Counter()
-    turn.take("apply_notifies", lambda: _apply(became))
+    with traces.Story("apply notify") as story:
+        turn.take("apply_notifies", lambda: _apply(became, story))
     return summary(became)
 
 
-def _apply(became: Counter[str]) -> int:
+def _apply(became: Counter[str], story: traces.Story) -> int:
     count, began = 0, time.time_ns()
     for applied in notifies.run(resources().engine, resources().rules):
         count += len(applied.outcomes)
@@ -39,7 +40,7 @@ def _apply(became: Counter[str]) -> int:
         for outcome, times in outcomes.items():
             measures.notifies_applied.add(outcome, count=times)
         waking.wake(resources().redis, applied.wakes)
-        traces.tell("apply notify", [order_id for order_id, _ in applied.wakes], began)
+        story.done([order_id for order_id, _ in applied.wakes], began)
         began = time.time_ns()
     return count
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 
 from redis import RedisError
 from structlog import get_logger
@@ -27,7 +28,9 @@ log = get_logger(__name__)
 def place_orders(order_ids: list[int]) -> str:
     """Places all that waits; the ids are those for which it was rung."""
     became: Counter[str] = Counter()
-    turn.take("place_orders", lambda: _follow(turns.run(resources().engine, order_ids, resources().terms), became))
+    with traces.Story("place order") as story:
+        batches = partial(turns.run, resources().engine, order_ids, resources().terms)
+        turn.take("place_orders", lambda: _follow(batches(), became, story))
     return summary(became)
 
 
@@ -36,11 +39,12 @@ def place_orders(order_ids: list[int]) -> str:
 def place_order_alone(order_id: int) -> str:
     """Places one order that would harm its batch."""
     became: Counter[str] = Counter()
-    _follow([turns.run_alone(resources().engine, order_id, resources().terms)], became)
+    with traces.Story("place order") as story:
+        _follow([turns.run_alone(resources().engine, order_id, resources().terms)], became, story)
     return summary(became)
 
 
-def _follow(batches: Iterable[Placed], became: Counter[str]) -> int:
+def _follow(batches: Iterable[Placed], became: Counter[str], story: traces.Story) -> int:
     """After each commit, while the next batch has not begun; how many orders there were."""
     count, began = 0, time.time_ns()
     for batch in batches:
@@ -52,7 +56,7 @@ def _follow(batches: Iterable[Placed], became: Counter[str]) -> int:
         if batch.carts:
             clear_carts(batch.carts, older_than_seconds=60)
         beat("queue orders")  # Behind a backlog beat's own task would not come through in time.
-        traces.tell("place order", [order_id for order_id, _ in batch.wakes], began)
+        story.done([order_id for order_id, _ in batch.wakes], began)
         began = time.time_ns()
     return count
 

@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple, Self
 
 from checkout.traces import context, kept, spans
 from tasks.app import resources
 
+# As many are looked up at once; more than a turn has under any load but a backlog's.
+MOST_UNTOLD = 5000
 
-def tell(name: str, order_ids: Collection[int], began: int) -> None:
-    """Work on many orders at once; `began` in nanoseconds since 1970."""
-    here = context.current.get()
-    for order_id, traceparent in _of(order_ids).items():
-        spans.mark(name, "CONSUMER", traceparent, began, [here] if here else [], order_id=str(order_id))
+
+class _Done(NamedTuple):
+    """Nanoseconds since 1970."""
+
+    order_id: int
+    began: int
+    ended: int
+
+
+class Story:
+    """Work on many orders, batch after batch, told when the turn is over.
+
+    Few of them have a trace: one look for a second of batches, not one for each.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._untold: list[_Done] = []
+
+    def done(self, order_ids: Collection[int], began: int) -> None:
+        """These were done just now."""
+        if spans.recorder() is None:
+            return
+        ended = time.time_ns()
+        self._untold.extend(_Done(order_id, began, ended) for order_id in order_ids)
+        if len(self._untold) >= MOST_UNTOLD:
+            self._tell()
+
+    def _tell(self) -> None:
+        here = context.current.get()
+        links = [here] if here else []
+        traces = _of([done.order_id for done in self._untold])
+        for order_id, began, ended in self._untold:
+            if traceparent := traces.get(order_id):
+                spans.mark(self._name, "CONSUMER", traceparent, began, links, ended, order_id=str(order_id))
+        self._untold.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        self._tell()
 
 
 @contextmanager

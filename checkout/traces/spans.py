@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from time import time_ns
 from typing import Any
 
 from checkout.errors import SettingsError
@@ -133,9 +132,11 @@ def span(name: str, kind: str, parent: str = "", links: Iterable[str] = (), **ab
         made.end()
 
 
-def mark(name: str, kind: str, parent: str, began: int, links: Iterable[str] = (), **about: Any) -> None:
-    """Tells of work that was done for many at once, and is over, in the trace of one of them."""
+def mark(
+    name: str, kind: str, parent: str, began: int, links: Iterable[str] = (), ended: int | None = None, **about: Any
+) -> None:
+    """Tells of work that was done for many at once, and is over (now, or since then), in the trace of one of them."""
     if _recorder is not None and context.is_sampled(parent):
         made = _recorder.begin(name, kind, parent, links, began)
         made.set_attributes(about)
-        made.end(time_ns())
+        made.end(ended)

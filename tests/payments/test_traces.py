@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from checkout.db import sql, transaction
+from checkout.db import Connection, sql, transaction
 from checkout.orders.ledger import Payment
 from checkout.traces import kept, spans
 from tasks import pay, traces, turn
@@ -82,3 +83,37 @@ def test_a_notify_that_is_applied_is_told(shop: Shop, payment: Payment, told: In
     pay.apply_notifies([])
     assert row(shop.engine, "payments", order_id=payment.order_id).kept
     assert parent_of(by_name(told)["apply notify"]) == int(SPAN, 16)
+
+
+def test_batches_of_one_turn_are_told_at_its_end_with_one_look_and_the_times_of_each(
+    payment: Payment, told: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look after each batch cost as much as a small batch."""
+    looks: list[list[int]] = []
+    of = kept.of
+
+    def look(connection: Connection, order_ids: Collection[int]) -> dict[int, str]:
+        looks.append(list(order_ids))
+        return of(connection, order_ids)
+
+    monkeypatch.setattr(kept, "of", look)
+    with traces.Story("place order") as story:
+        story.done([payment.order_id], began=1_000)
+        between = time.time_ns()
+        story.done([payment.order_id + 1, payment.order_id], began=between)
+        assert told.get_finished_spans() == ()
+    first, second = told.get_finished_spans()
+    assert looks == [[payment.order_id, payment.order_id + 1, payment.order_id]]
+    assert (first.start_time, second.start_time) == (1_000, between)
+    assert first.end_time is not None
+    assert first.end_time <= between
+
+
+def test_a_turn_of_a_backlog_is_told_bit_by_bit(
+    payment: Payment, told: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traces, "MOST_UNTOLD", 2)
+    with traces.Story("place order") as story:
+        story.done([payment.order_id], began=1_000)
+        story.done([payment.order_id + 1], began=2_000)
+        assert [span.start_time for span in told.get_finished_spans()] == [1_000]
