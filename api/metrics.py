@@ -74,7 +74,7 @@ def _gauges(resources: Resources) -> bytes:
     try:
         with reading(resources.engine) as connection:
             for gauge, of, value in gauges.read(connection):
-                lines[gauge].append(f'{{{gauge.label}="{of}"}} {value:g}' if gauge.label else f" {value:g}")
+                lines[gauge].append(f'{{{gauge.label}="{of}"}} {value:.15g}' if gauge.label else f" {value:.15g}")
     except DBAPIError:
         return b""
     return b"".join(_text(gauge.name, "gauge", gauge.meaning, found) for gauge, found in lines.items())

@@ -10,17 +10,21 @@ from pathlib import Path
 
 import click
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+from sqlalchemy.exc import DBAPIError
 
 from checkout import db, schema, settings
 from checkout.audit import invariants as auditing
+from checkout.audit import results
 from checkout.audit.invariants import Finding
-from checkout.db import reading, transaction
+from checkout.db import Engine, reading, transaction
 from checkout.language.chinese import told
 from checkout.schema import migrations
 from ops.shell import data_dir_option, database, json_option, print_json, say, visible
 
 AUDIT_STATEMENT_SECONDS = 600
 LONGEST_STATEMENT_SECONDS = 86_400
+# SQLSTATEs of a change that cannot be made there, or not by this user.
+READ_ONLY, FORBIDDEN = "25006", "42501"
 
 
 @click.command()
@@ -67,7 +71,10 @@ class Time(click.ParamType[datetime]):
 )
 @json_option
 def audit(data_dir: Path, since: datetime | None, textfile: Path | None, as_json: bool) -> None:
-    """Prove the invariants. All in one read-only snapshot; status 1 when one is broken."""
+    """Prove the invariants. All in one read-only snapshot; status 1 when one is broken.
+
+    What a whole one found is kept for `checkout doctor` and the alerts.
+    """
     if textfile is not None and not textfile.parent.is_dir():
         raise click.BadParameter(f"there is no folder {textfile.parent}", param_hint="--prometheus")
     engine = db.connect(
@@ -75,7 +82,6 @@ def audit(data_dir: Path, since: datetime | None, textfile: Path | None, as_json
     )
     with reading(engine) as connection, _bar(auditing.run(connection, since)) as proven:
         findings = list(proven)
-    engine.dispose()
     is_whole = all(finding.ok for finding in findings)
     if textfile is not None:
         _tell_prometheus(textfile, findings)
@@ -84,7 +90,21 @@ def audit(data_dir: Path, since: datetime | None, textfile: Path | None, as_json
     else:
         for finding in findings:
             click.echo(f"{'ok' if finding.ok else 'breach':7} {finding.name:35} {told(visible(finding.detail))}")
+    if since is None:
+        _keep(engine, findings)
+    engine.dispose()
     sys.exit(0 if is_whole else 1)
+
+
+def _keep(engine: Engine, findings: list[Finding]) -> None:
+    """A standby takes no change, and who may only read makes none: what was found counts all the same."""
+    try:
+        with transaction(engine) as connection:
+            results.keep(connection, findings)
+    except DBAPIError as error:
+        if db.sqlstate(error) not in (READ_ONLY, FORBIDDEN):
+            raise
+        say("the result is not kept, since this database may only be read: --prometheus tells it elsewhere", err=True)
 
 
 def _bar(proven: Iterator[Finding]) -> AbstractContextManager[Iterable[Finding]]:

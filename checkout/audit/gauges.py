@@ -86,6 +86,13 @@ _READ = {
         SELECT '', COALESCE(max(to_date(right(relname, 8), 'YYYYMMDD')) - (now() AT TIME ZONE 'UTC')::date, -1)
         FROM pg_class WHERE relname ~ '^events_[0-9]{8}$' AND relkind = 'r'
         """,
+    Gauge("checkout_audit_finished_seconds", "", "When the last whole audit was done; never: there is no sample."): """
+        SELECT '', extract(epoch FROM at) FROM heartbeats WHERE loop = 'audit'
+        """,
+    # A fault of that very round: both have the time of their transaction.
+    Gauge("checkout_audit_ok", "", "1: the last whole audit found nothing."): """
+        SELECT '', (last_fault_at IS DISTINCT FROM at)::int FROM heartbeats WHERE loop = 'audit'
+        """,
     Gauge("checkout_database_connections", "state", "Connections to our database by what they do."): """
         SELECT COALESCE(state, 'other'), count(*) FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1
         """,

@@ -157,6 +157,9 @@ SENTENCES = {
     "How it was settled.": "怎样处理的。",
     "Prove the invariants.": "证明各项不变量。",
     "All in one read-only snapshot; status 1 when one is broken.": "全部在一个只读快照里；有一项不成立时退出码为 1。",
+    "What a whole one found is kept for `checkout doctor` and the alerts.": (
+        "完整的一次所得结果会保存下来，供 `checkout doctor` 和告警使用。"
+    ),
     "Only orders accepted from then on, such as 2026-11-22T08:00:00Z.": "只看此后接收的订单，如 2026-11-22T08:00:00Z。",
     "Write the result there, too, as node_exporter's textfile collector reads it.": (
         "结果也写到那里，供 node_exporter 的 textfile 收集器读取。"

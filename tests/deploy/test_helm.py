@@ -24,6 +24,7 @@ EVERYTHING = ("--set", ",".join(f"{switch}.enabled=true" for switch in SWITCHES)
 KUBERNETES = ("1.29", "1.37")
 MOUNTED = "/etc/checkout/secrets/"
 QUEUES = {*queues()}
+ENDING = ("migrate", "audit")  # They do their work and are gone.
 Manifest = dict[str, Any]
 
 
@@ -50,8 +51,10 @@ def of_kind(manifests: list[Manifest], *kinds: str) -> dict[str, Manifest]:
 
 
 def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
+    """The audit's is made by its CronJob, day by day."""
     found = of_kind(manifests, "Deployment", "Job")
-    return {name: manifest["spec"]["template"]["spec"] for name, manifest in found.items()}
+    made = {name: manifest["spec"]["jobTemplate"] for name, manifest in of_kind(manifests, "CronJob").items()}
+    return {name: manifest["spec"]["template"]["spec"] for name, manifest in (found | made).items()}
 
 
 def test_helm_finds_no_fault(helm: Path) -> None:
@@ -75,6 +78,7 @@ def test_what_a_reader_must_say_is_asked_for(helm: Path) -> None:
         "secret.files.JWT_SECRET=../other",
         "ingress.tlsSecret=",
         "replicas=3",
+        "audit.schedule=",
     ],
 )
 def test_what_would_do_harm_is_refused(helm: Path, wrong: str) -> None:
@@ -99,7 +103,7 @@ def test_kubernetes_takes_all_of_it(validator: Path, rendered: str, tmp_path: Pa
 
 
 def test_a_pod_can_do_as_little_as_it_must(manifests: list[Manifest]) -> None:
-    assert len(pods(manifests)) == len(QUEUES) + 4
+    assert len(pods(manifests)) == len(QUEUES) + 5
     for name, pod in pods(manifests).items():
         assert pod["securityContext"]["runAsNonRoot"], name
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
@@ -109,7 +113,7 @@ def test_a_pod_can_do_as_little_as_it_must(manifests: list[Manifest]) -> None:
         assert (context["readOnlyRootFilesystem"], context["allowPrivilegeEscalation"]) == (True, False), name
         assert context["capabilities"] == {"drop": ["ALL"]}, name
         assert container["resources"]["limits"]["memory"], name
-        assert name == "migrate" or container["livenessProbe"], name
+        assert name in ENDING or container["livenessProbe"], name
 
 
 def test_a_newer_version_takes_over_without_a_gap(manifests: list[Manifest]) -> None:

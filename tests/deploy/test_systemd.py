@@ -41,7 +41,9 @@ def analyze(directory: Path, *words: str) -> str:
 
 
 @needs_systemd
-@pytest.mark.parametrize("unit", ["checkout.target", *(f"{name}.service" for name in units.SERVICES)])
+@pytest.mark.parametrize(
+    "unit", ["checkout.target", "checkout-audit.timer", *(f"{name}.service" for name in units.SERVICES)]
+)
 def test_systemd_finds_no_fault(directory: Path, unit: str) -> None:
     assert analyze(directory, "verify", "--man=no", unit) == ""
 
@@ -56,8 +58,10 @@ def test_little_is_left_to_who_breaks_in(directory: Path, service: str) -> None:
 def test_the_target_wants_every_service_and_each_worker_has_its_file() -> None:
     text = (units.SOURCE / "checkout.target").read_text(encoding="utf-8")
     wanted = " ".join(re.findall(r"^Wants=(.*)$", text, re.MULTILINE)).split()
-    # Flower is for who wants it.
-    assert sorted([*wanted, "checkout-flower.service"]) == sorted(f"{name}.service" for name in units.SERVICES)
+    # Flower is for who wants it, and the audit for its timer.
+    assert sorted([*wanted, "checkout-flower.service"]) == sorted(
+        "checkout-audit.timer" if name == "checkout-audit" else f"{name}.service" for name in units.SERVICES
+    )
 
 
 def test_every_queue_has_a_worker() -> None:
@@ -68,13 +72,13 @@ def test_every_queue_has_a_worker() -> None:
 def test_no_two_processes_of_one_machine_share_a_port() -> None:
     asked = [units.variables(name).get("CHECKOUT_METRICS_PORT") for name in units.SERVICES]
     found = [port for port in asked if port]
-    # Neither the migration nor Flower counts anything.
-    assert len({*found}) == len(found) == len(units.SERVICES) - 2
+    # Neither who does his work and is gone nor Flower counts anything.
+    assert len({*found}) == len(found) == len(units.SERVICES) - len(units.ENDING) - 1
 
 
 @pytest.mark.parametrize("service", units.SERVICES)
 def test_a_service_that_ends_comes_again_and_one_that_is_ended_may_drain(service: str) -> None:
-    if service != "checkout-migrate":
+    if service not in units.ENDING:
         assert units.values(service, "Restart") == ["always"]
     [seconds] = units.values(service, "TimeoutStopSec")
     assert int(seconds) > DRAIN_SECONDS

@@ -13,9 +13,13 @@ from tests.deploy.tools import DEPLOY
 SOURCE = DEPLOY / "systemd"
 SHARED = SOURCE / "checkout-.service.d/10-checkout.conf"
 SERVICES = (
-    *("checkout-api", "checkout-beat", "checkout-flower", "checkout-migrate"),
+    *("checkout-api", "checkout-audit", "checkout-beat", "checkout-flower", "checkout-migrate"),
     *(f"checkout-worker@{file.name}" for file in sorted((SOURCE / "workers").iterdir())),
 )
+
+
+# They do their work and are gone.
+ENDING = ("checkout-audit", "checkout-migrate")
 
 
 def installed(directory: Path) -> Path:

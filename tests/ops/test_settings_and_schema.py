@@ -133,30 +133,3 @@ def test_preparing_makes_the_partitions_of_days_to_come(engine: Engine) -> None:
         prepare(connection)
         left = connection.exec_driver_sql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass")
         assert left.scalar_one() >= 8
-
-
-def test_an_audit_tells_each_proof_in_a_line_and_a_breach_by_its_status(checkout: Command, engine: Engine) -> None:
-    a_sku(engine)
-    assert all(line.startswith("ok ") for line in good(checkout("audit")).splitlines())
-    with transaction(engine) as connection:
-        connection.exec_driver_sql("UPDATE skus SET sales = 1")
-    broken = checkout("audit", "--json")
-    told = json.loads(broken.stdout)
-    assert (broken.exit_code, told["ok"]) == (1, False)
-    assert [check["name"] for check in told["checks"] if not check["ok"]] == ["sales_of_sku"]
-    assert set(told["checks"][0]) == {"name", "ok", "detail"}
-    assert "breach  sales_of_sku" in checkout("audit").stdout
-
-
-def test_an_audit_is_told_to_prometheus_by_a_file(checkout: Command, engine: Engine, tmp_path: Path) -> None:
-    file = tmp_path / "audit.prom"
-    good(checkout("audit", "--prometheus", str(file)))
-    assert "\ncheckout_audit_ok 1.0\n" in file.read_text(encoding="utf-8")
-    a_sku(engine)
-    with transaction(engine) as connection:
-        connection.exec_driver_sql("UPDATE skus SET sales = 1")
-    assert checkout("audit", "--prometheus", str(file)).exit_code == 1
-    told = file.read_text(encoding="utf-8")
-    assert "\ncheckout_audit_ok 0.0\n" in told
-    assert '\ncheckout_audit_broken{proof="sales_of_sku"} 1.0\n' in told
-    assert "there is no folder" in refused(checkout("audit", "--prometheus", str(tmp_path / "no" / "a")), status=2)
