@@ -8,11 +8,11 @@ import sys
 from functools import cache, lru_cache
 
 from checkout import settings
-from checkout.language import answers, bills, doctor, faults, matters, proofs, start, usage, words
+from checkout.language import answers, bills, demo, doctor, faults, matters, proofs, start, usage, words
 
 SENTENCES = {
     **(doctor.SENTENCES | start.SENTENCES | answers.SENTENCES | faults.SENTENCES),
-    **(bills.SENTENCES | matters.SENTENCES | proofs.SENTENCES | usage.SENTENCES),
+    **(bills.SENTENCES | matters.SENTENCES | proofs.SENTENCES | usage.SENTENCES | demo.SENTENCES),
 }
 _FIELD = re.compile(r"\{(\w+)\}")
 # What stands under these names is a number, so that a short form fits nothing else.

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 WORDS = {
+    ": ": "：",
+    "yes": "是",
+    "no": "否",
     "id": "编号",
     "user": "用户",
     "status": "状态",

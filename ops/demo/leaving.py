@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from checkout import clock
+from checkout.language.chinese import word
 from ops.demo.shop import Json, Shop
 from ops.demo.timeline import Missed, Record
 
@@ -117,7 +118,7 @@ def closes_the_books(shop: Shop, record: Record) -> None:
     for what in ("payments", "refunds"):
         ours, bill = totals[what], totals[f"bill {what}"]
         seen = f"{ours['count']}, ¥{ours['amount']}"
-        record.expect(f"{what}, as on the bill", f"{bill['count']}, ¥{bill['amount']}", seen)
+        record.expect(f"{word(what)}, as on the bill", f"{bill['count']}, ¥{bill['amount']}", seen)
 
 
 def _beijing(instant: datetime) -> date:

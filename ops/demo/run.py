@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib3.exceptions import HTTPError
 
 from checkout import settings
+from checkout.language.chinese import told
 from ops.demo.program import STORIES
 from ops.demo.shop import Shop
 from ops.demo.stories import PAY_WINDOW_SECONDS, TIME_SCALE, Story
@@ -40,7 +41,8 @@ def run_demo(keep: bool, data_dir: Path | None, stories: Sequence[Story] = STORI
     runs on until Ctrl-C or SIGTERM. Run it from the main thread.
     """
     if data_dir is not None and data_dir.exists() and any(data_dir.iterdir()):
-        sys.stderr.write(f"checkout demo: {data_dir} is not empty: choose another with --data-dir, or leave it out\n")
+        line = f"checkout demo: {data_dir} is not empty: choose another with --data-dir, or leave it out"
+        sys.stderr.write(f"{told(line)}\n")
         return 2
     directory = (data_dir or Path(tempfile.mkdtemp(prefix="checkout-demo-"))).absolute()
     timeline = Timeline()
@@ -140,13 +142,13 @@ def _play(timeline: Timeline, shop: Shop, stories: Sequence[Story]) -> list[Stor
     failed, stage = [], ThreadPoolExecutor(len(stories))
     playing = {stage.submit(_tell, shop, story): story for story in stories}
     stage.shutdown(wait=False)  # After Ctrl-C the stack stops first, which ends the stories.
-    with timeline.console.status(f"stories that go on: {len(stories)}") as status:
+    with timeline.console.status(told(f"stories that go on: {len(stories)}")) as status:
         for left, done in zip(reversed(range(len(stories))), as_completed(playing), strict=True):
             story, record = playing[done], done.result()
             timeline.tell(story.title, record)
             if not record.held:
                 failed.append(story)
-            status.update(f"stories that go on: {left}")
+            status.update(told(f"stories that go on: {left}"))
     return failed
 
 
@@ -196,6 +198,6 @@ def _stay(timeline: Timeline, stack: RunningStack) -> None:
     ]
     timeline.say("the stack keeps running")
     for line in lines:
-        timeline.console.print(f"          {line}", soft_wrap=True)
+        timeline.console.print(f"          {told(line)}", soft_wrap=True)
     with contextlib.suppress(KeyboardInterrupt):
         stack.command.wait()

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from checkout.language.chinese import told, word
+
 _WIDEST = 100
 _INDENT = 10
 _STYLES = {"✓": "green", "✗": "bold red", "●": "cyan"}
@@ -43,12 +45,12 @@ class Record:
     def event(self, event: Mapping[str, Any], text: str = "") -> None:
         """An event of the log, at its own time."""
         name = str(event["type"]).removeprefix("checkout.")
-        self._add("●", f"{name}  {text}".rstrip(), str(event["time"]))
+        self._add("●", f"{name}  {told(text)}".rstrip(), str(event["time"]))
 
     def expect(self, text: str, expected: object, seen: object) -> None:
         """Notes what was expected and what was seen; the story goes on either way."""
         if expected == seen:
-            self._add("✓", f"{text}: {_said(seen)}")
+            self._add("✓", f"{told(text)}{word(': ')}{_said(seen)}")
         else:
             self._add("✗", f"{text}: expected {_said(expected)}, saw {_said(seen)}")
 
@@ -62,11 +64,11 @@ class Record:
         return all(line.mark != "✗" for line in self.lines)
 
     def _add(self, mark: str, text: str, at: str = "") -> None:
-        self.lines.append(_Line(datetime.fromisoformat(at) if at else datetime.now(UTC), mark, text))
+        self.lines.append(_Line(datetime.fromisoformat(at) if at else datetime.now(UTC), mark, told(text)))
 
 
 def _said(value: object) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    return word("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 class Timeline:
@@ -85,13 +87,13 @@ class Timeline:
 
     def say(self, text: str, style: str = "") -> None:
         """One line outside the stories, with its time."""
-        self._print(f"{self.seconds():.2f}", " ", text, style)
+        self._print(f"{self.seconds():.2f}", " ", told(text), style)
 
     def tell(self, title: str, record: Record) -> None:
         """A finished story: its steps in the order of their times, then how it ended."""
         steps = sorted((line for line in record.lines if line.mark not in _VERDICTS), key=lambda line: line.at)
         took = f"{self._since(steps[-1].at) - self._since(steps[0].at):.1f} s" if steps else ""
-        self.console.print(Text.assemble(("\n" + f"{next(self._numbers)}  {title}  ", "bold"), (took, "dim")))
+        self.console.print(Text.assemble(("\n" + f"{next(self._numbers)}  {told(title)}  ", "bold"), (took, "dim")))
         for line in steps:
             self._print(f"{self._since(line.at):.2f}", line.mark, line.text)
         for line in record.lines:
@@ -100,7 +102,7 @@ class Timeline:
 
     def judge(self, text: str, *, is_good: bool) -> None:
         """What held, or did not."""
-        self._print("", "✓" if is_good else "✗", text, "" if is_good else "bold red")
+        self._print("", "✓" if is_good else "✗", told(text), "" if is_good else "bold red")
 
     def show_log(self, name: str, lines: list[str]) -> None:
         """The end of a service's log."""

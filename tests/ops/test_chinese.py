@@ -19,21 +19,22 @@ from checkout.language import chinese
 from checkout.language.chinese import SENTENCES
 from checkout.language.words import WORDS
 from checkout.reconciliation.discrepancies import _ACTIONS
+from ops.demo.timeline import Record, Timeline
 from ops.main import main
 from ops.manual import _BETWEEN
 from tests.shared.command import Command, in_a_process, refused
 from tests.shared.factories import a_sku, placed
 from tests.shared.sentences import everything, headings, parsed, parsing, raised, said, source
 
-# The demo tells its story in English, and what nobody sees at the terminal is for programs, logs and libraries.
-UNSEEN = ("ops/demo/", "checkout/alipay/envelope.py", "checkout/alipay/notify.py", "sandbox/alipay/", "sandbox/shop/")
+# What nobody sees at the terminal is for programs, logs and libraries.
+UNSEEN = ("checkout/alipay/envelope.py", "checkout/alipay/notify.py", "sandbox/alipay/", "sandbox/shop/")
 # Texts that are looked for in what others say, are a part of one that is whole elsewhere, or are for programs.
 NO_SENTENCES = {
     *("too many connections", "too many clients", "remaining connection slots", "No space left on device"),
     *(*startup._VERDICTS, *startup._PASSES, "pooling mode", "is wrong", "does not answer", " is missing: ", "key pair"),
     *("1: the last audit found nothing.", "When the last audit was done.", "1: that invariant is broken."),
     *("7 is not of the form yyyy-MM-dd HH:mm:ss", "checkout up was not ready after 7 s"),
-    "checkout up ended with status 7",
+    *("checkout up ended with status 7", "checkout audit", "bold green", "bold red"),
 }
 # Of libraries and servers.
 OF_OTHERS = {"idle in transaction"}
@@ -114,12 +115,14 @@ def test_both_have_the_same_places_to_fill() -> None:
 def test_each_heading_has_its_chinese_and_none_is_stale() -> None:
     found = {one for file, tree in parsed("ops") if not file.startswith(UNSEEN) for one in headings(tree)}
     assert found - WORDS.keys() == set()
-    assert WORDS.keys() - found == {"Options", "Commands"}
+    assert WORDS.keys() - found == {"Options", "Commands", "yes", "no"}
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
+        ("buyer 7 logs in at Alipay's cashier, ¥9.00, …7E605D", "买家 7 登录支付宝收银台，¥9.00，…7E605D"),
+        ("#9  buyer 7, 2 × 明前龙井 250g, ¥9.00", "#9  买家 7，2 × 明前龙井 250g，¥9.00"),
         (
             "no round of relay for 100 s, beat for 90 s: start their process again",
             "没有动静：relay 已 100 秒，beat 已 90 秒；重启它们的进程",
@@ -263,3 +266,18 @@ def test_errors_in_chinese(checkout: Command, monkeypatch: pytest.MonkeyPatch) -
     assert "请写订单编号，或 --all" in refused(checkout("orders", "retry"), status=2)
     monkeypatch.setenv("CHECKOUT_PAY_WINDOW", "soon")
     assert refused(checkout("orders", "list")) == "CHECKOUT_PAY_WINDOW 不对：写时长，如 30m"
+
+
+def test_the_demo_tells_its_stories_in_chinese(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(chinese, "is_read", lambda: True)
+    record, timeline = Record(), Timeline()
+    record.step("leaves without paying")
+    record.event({"type": "checkout.order.closed", "time": "2026-11-28T08:00:00Z"}, "#9  the buyer cancels")
+    record.expect("the order is still", "closed", "closed")
+    record.expect("signed with its secret", True, False)
+    timeline.tell("A lost notify", record)
+    told = capfd.readouterr().out
+    for line in ("丢失的通知", "没付款就离开", "order.closed  #9  买家取消", "订单仍是：closed", "应为 是，实为 否"):
+        assert line in told
