@@ -68,7 +68,7 @@ class Record:
 
 
 def _said(value: object) -> str:
-    return word("yes" if value else "no") if isinstance(value, bool) else str(value)
+    return word("yes" if value else "no") if isinstance(value, bool) else told(str(value))
 
 
 class Timeline:
