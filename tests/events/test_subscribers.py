@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing as closed
 from datetime import UTC, datetime
@@ -142,10 +141,8 @@ def test_a_broker_that_is_away_loses_nothing(engine: Engine, broker: Valkey) -> 
 
 
 def test_whether_the_broker_answers_is_known(broker: Valkey) -> None:
-    before = time.monotonic()
     assert bus.reachable(broker.url(0))
     assert not bus.reachable("redis://127.0.0.1:9/0")
-    assert time.monotonic() - before < 60
 
 
 def test_a_subscriber_hears_again_after_redis_was_emptied(broker: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
