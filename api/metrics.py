@@ -11,7 +11,7 @@ from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from checkout.alipay import certificates, gate
-from checkout.audit import gauges, heartbeats
+from checkout.audit import gauges, heartbeats, results
 from checkout.audit.gauges import Gauge
 from checkout.db import reading, transaction
 from checkout.events import bus
@@ -62,7 +62,8 @@ def _loops(resources: Resources) -> bytes:
     except DBAPIError:
         return b""
     silent = [f'{{loop="{one.loop}"}} {one.seconds}' for one in loops if one.loop in heartbeats.LONGEST_SECONDS]
-    faults = [f'{{loop="{one.loop}"}} {one.faults}' for one in loops]
+    # What an audit finds is no fault of its own.
+    faults = [f'{{loop="{one.loop}"}} {one.faults}' for one in loops if one.loop != results.LOOP]
     return _text("checkout_loop_silent_seconds", "gauge", "Since a loop's last round.", silent) + _text(
         "checkout_loop_faults_total", "counter", "What a loop met that nobody had foreseen.", faults
     )

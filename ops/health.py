@@ -23,8 +23,6 @@ from ops.shell import data_dir_option, database, json_option, print_json, say, v
 
 AUDIT_STATEMENT_SECONDS = 600
 LONGEST_STATEMENT_SECONDS = 86_400
-# SQLSTATEs of a change that cannot be made there, or not by this user.
-READ_ONLY, FORBIDDEN = "25006", "42501"
 
 
 @click.command()
@@ -83,16 +81,16 @@ def audit(data_dir: Path, since: datetime | None, textfile: Path | None, as_json
     with reading(engine) as connection, _bar(auditing.run(connection, since)) as proven:
         findings = list(proven)
     is_whole = all(finding.ok for finding in findings)
-    if textfile is not None:
-        _tell_prometheus(textfile, findings)
+    if since is None:
+        _keep(engine, findings)
+    engine.dispose()
     if as_json:
         print_json({"ok": is_whole, "checks": [finding._asdict() for finding in findings]})
     else:
         for finding in findings:
             click.echo(f"{'ok' if finding.ok else 'breach':7} {finding.name:35} {told(visible(finding.detail))}")
-    if since is None:
-        _keep(engine, findings)
-    engine.dispose()
+    if textfile is not None:
+        _tell_prometheus(textfile, findings)
     sys.exit(0 if is_whole else 1)
 
 
@@ -102,9 +100,7 @@ def _keep(engine: Engine, findings: list[Finding]) -> None:
         with transaction(engine) as connection:
             results.keep(connection, findings)
     except DBAPIError as error:
-        if db.sqlstate(error) not in (READ_ONLY, FORBIDDEN):
-            raise
-        say("the result is not kept, since this database may only be read: --prometheus tells it elsewhere", err=True)
+        say(f"the result is not kept ({db.verdict(error).strip()}): --prometheus tells it elsewhere", err=True)
 
 
 def _bar(proven: Iterator[Finding]) -> AbstractContextManager[Iterable[Finding]]:

@@ -7,8 +7,13 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Self
 
+from sqlalchemy.exc import DBAPIError
+from structlog import get_logger
+
 from checkout.traces import context, kept, spans
 from tasks.app import resources
+
+log = get_logger(__name__)
 
 # As many are looked up at once; more than a turn has under any load but a backlog's.
 MOST_UNTOLD = 5000
@@ -42,9 +47,14 @@ class Story:
             self._tell()
 
     def _tell(self) -> None:
+        """A trace may be lost, a turn may not: what was done is committed."""
+        try:
+            traces = _of([done.order_id for done in self._untold])
+        except DBAPIError as error:
+            log.warning("traces_not_told", count=len(self._untold), error=type(error).__name__)
+            traces = {}
         here = context.current.get()
         links = [here] if here else []
-        traces = _of([done.order_id for done in self._untold])
         for order_id, began, ended in self._untold:
             if traceparent := traces.get(order_id):
                 spans.mark(self._name, "CONSUMER", traceparent, began, links, ended, order_id=str(order_id))
@@ -53,8 +63,9 @@ class Story:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_fault: object) -> None:
-        self._tell()
+    def __exit__(self, fault: type[BaseException] | None, *_more: object) -> None:
+        if fault is None:  # Else somebody waits for the fault, or a time limit is near.
+            self._tell()
 
 
 @contextmanager

@@ -47,8 +47,8 @@ SENTENCES = {
     "{kind} {subject} is settled": "{kind} {subject} 已处理",
     "{count} orders are erased, {later} will be at their end": "{count} 笔订单已抹除，{later} 笔将在结束时抹除",
     "{count} subjects wait": "{count} 个对象在等待",
-    "the result is not kept, since this database may only be read: --prometheus tells it elsewhere": (
-        "结果没有保存，因为这个数据库只能读：--prometheus 可以把它写到别处"
+    "the result is not kept ({why}): --prometheus tells it elsewhere": (
+        "结果没有保存（{why}）：--prometheus 可以把它写到别处"
     ),
     "webhook {id} is tried again": "webhook {id} 会重试",
     "webhook {id} is changed": "webhook {id} 已更改",

@@ -7,7 +7,7 @@ SENTENCES = {
         "正在启动整套服务：PostgreSQL、消息代理、本地支付宝、API、worker、beat、Flower、商店"
     ),
     "ready; an order can be paid for {window} s, Alipay's own times run {scale} ×": (
-        "就绪；订单在 {window} 秒内可以支付，支付宝自己的时间快 {scale} 倍"
+        "就绪；订单在 {window} 秒内可以支付，支付宝一侧的时间按 {scale} 倍速进行"
     ),
     "catalogue: {loaded}": "商品目录：{loaded}",
     "stories that go on: {count}": "还在进行的故事：{count}",
@@ -33,14 +33,17 @@ SENTENCES = {
     "{who}: {what} was answered {status}: {answer}": "{who}：{what} 得到的回答是 {status}：{answer}",
     "{who}: order #{number} is {status}": "{who}：订单 #{number} 处于 {status}",
     "{who}: waited {seconds} s for {what}; order #{number} is {status}": (
-        "{who}：等 {what} 等了 {seconds} 秒；订单 #{number} 处于 {status}"
+        "{who}：等{what}等了 {seconds} 秒；订单 #{number} 处于 {status}"
     ),
-    "waited {seconds} s for {what}": "等 {what} 等了 {seconds} 秒",
+    "waited {seconds} s for {what}; order #{number} is {status}": (
+        "等{what}等了 {seconds} 秒；订单 #{number} 处于 {status}"
+    ),
+    "waited {seconds} s for {what}": "等{what}等了 {seconds} 秒",
     "waited {seconds} s for the event {topic} of {subject}": "等 {subject} 的事件 {topic} 等了 {seconds} 秒",
     "waited {seconds} s for a notify that is {state}; there is {states}": (
-        "等状态为 {state} 的通知等了 {seconds} 秒；现有 {states}"
+        "等状态为 {state} 的通知等了 {seconds} 秒；通知的状态：{states}"
     ),
-    "none at all": "一个也没有",
+    "none at all": "没有通知",
     "never read": "从未读到",
     "no answer over HTTP: {error}": "HTTP 上没有回答：{error}",
     "the local Alipay answered {status} to {path}: {answer}": "本地支付宝对 {path} 回答 {status}：{answer}",
@@ -50,7 +53,7 @@ SENTENCES = {
     "From the cart to the money": "从购物车到收款",
     "Twenty buyers, five units": "二十位买家，五件商品",
     "A quote, and a limit": "询价与限购",
-    "A parcel, and a line that comes back": "一个包裹，一行退货",
+    "A parcel, and a line that comes back": "一个包裹，一行退款",
     "A double click": "双击下单",
     "A forged notify": "伪造的通知",
     "A lost notify": "丢失的通知",
@@ -76,7 +79,7 @@ SENTENCES = {
     "pays, and closes the browser before it comes back": "付款，页面返回之前就关掉浏览器",
     "notifies that were delivered": "送达的通知",
     "{count} buyers order, at the same instant, the last {number} × {title}": (
-        "{count} 位买家在同一瞬间下单最后的 {number} × {title}"
+        "{count} 位买家在同一瞬间抢购最后的 {number} × {title}"
     ),
     "orders that got one": "买到的订单",
     "the others": "其余",
@@ -109,7 +112,7 @@ SENTENCES = {
     "the order costs what the quote said": "订单金额与报价一致",
     "a quote for one more warns": "再加一件的报价给出警告",
     "#{id}  one more": "#{id}  再来一件",
-    "he is refused, and told what is left": "被拒绝，并告知还剩多少",
+    "he is refused, and told what is left": "被拒绝，并被告知还剩多少",
     "the shop sends the tea: {carrier} {parcel}": "商店寄出茶叶：{carrier} {parcel}",
     "with the tray still here the order is": "茶盘还没寄出，订单是",
     "the refund": "退款",

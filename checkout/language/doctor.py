@@ -108,6 +108,13 @@ SENTENCES = {
         "Redis 满时{loss}：把 maxmemory-policy 设为 noeviction"
     ),
     "when Redis stops, {loss}: set appendonly yes": "Redis 停止时{loss}：把 appendonly 设为 yes",
+    "nobody has proven the books yet": "还没有人对过账",
+    "the books were proven {hours} h ago": "{hours} 小时前对过账",
+    "see that checkout audit runs once a day": "请安排 checkout audit 每天运行一次",
+    "broken: {proofs}": "不成立：{proofs}",
+    "see docs/runbook.md#the-audit-found-a-breach, then run checkout audit again": (
+        "见 docs/runbook.md#the-audit-found-a-breach，然后再运行 checkout audit"
+    ),
     "buyers lose their carts": "买家会丢失购物车",
     "subscribers lose waiting events, and must read them from the log": "订阅者会丢失等待中的事件，只能从事件日志补读",
     # Tokens of an identity provider.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 WORDS = {
     ": ": "：",
+    " and ": "、",
+    "nothing": "无",
     "yes": "是",
     "no": "否",
     "id": "编号",

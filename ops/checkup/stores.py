@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from redis import Redis, RedisError, ResponseError
 from sqlalchemy.exc import DBAPIError
 
 from checkout import db, schema
-from checkout.audit import heartbeats
+from checkout.audit import heartbeats, results
 from checkout.db import Connection, sql
 from checkout.events import bus
 from checkout.settings import Settings
@@ -44,6 +44,7 @@ def database(told: Settings) -> Iterator[Diagnosis]:
             if found.state != "fail":
                 yield _relay(connection)
                 yield _loops(connection)
+                yield _audit(connection)
                 yield waits.orders(connection)
                 yield waits.stuck(connection)
     except DBAPIError as error:
@@ -104,9 +105,25 @@ def _loops(connection: Connection) -> Diagnosis:
     loops = heartbeats.all_of(connection)
     if silent := [f"{one.loop} for {one.seconds} s" for one in loops if one.stands_still]:
         return Diagnosis("loops", "fail", f"no round of {', '.join(silent)}: start their process again")
-    if faults := [f"{one.loop} met {one.last_fault}" for one in loops if one.is_fresh]:
+    if faults := [f"{one.loop} met {one.last_fault}" for one in loops if one.is_fresh and one.loop != results.LOOP]:
         return Diagnosis("loops", "warn", f"{', '.join(faults)}: see its log, and report it")
     return Diagnosis("loops", "ok", "each makes its rounds")
+
+
+def _audit(connection: Connection) -> Diagnosis:
+    """What it found stands until another finds that it is mended."""
+    last = results.last(connection)
+    if last is None:
+        return Diagnosis("audit", "ok", "nobody has proven the books yet: see that checkout audit runs once a day")
+    if last.broken:
+        cure = "see docs/runbook.md#the-audit-found-a-breach, then run checkout audit again"
+        return Diagnosis("audit", "fail", f"broken: {last.broken}: {cure}")
+    hours = int(last.age / timedelta(hours=1))
+    if last.age > results.LONGEST_AGE:
+        return Diagnosis(
+            "audit", "warn", f"the books were proven {hours} h ago: see that checkout audit runs once a day"
+        )
+    return Diagnosis("audit", "ok", f"the books were proven {hours} h ago")
 
 
 def carts(told: Settings) -> Iterator[Diagnosis]:

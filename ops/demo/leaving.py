@@ -111,7 +111,7 @@ def closes_the_books(shop: Shop, record: Record) -> None:
     for day in days:
         shop.alipay.close_day(day.isoformat())
         shop.checkout("reconcile", day.isoformat())
-    record.step(f"Alipay's bill of {' and '.join(map(str, days))} is here, and agrees")
+    record.step(f"Alipay's bill of {word(' and ').join(map(str, days))} is here, and agrees")
     lines = shop.checkout("orders", "export", "--from", days[0], "--to", days[-1], "--format", "jsonl").splitlines()
     totals = {row["what"]: row for row in map(json.loads, lines) if row["record"] == "total" and row["day"] == "all"}
     record.step(f"the accountant's export: {len(lines)} records")

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib3.exceptions import HTTPError
 
 from checkout import settings
-from checkout.language.chinese import told
+from checkout.language.chinese import told, word
 from ops.demo.program import STORIES
 from ops.demo.shop import Shop
 from ops.demo.stories import PAY_WINDOW_SECONDS, TIME_SCALE, Story
@@ -73,7 +73,7 @@ def _run(timeline: Timeline, directory: Path, stories: Sequence[Story], keep: bo
                 _stay(timeline, stack)
         timeline.say("stopped")
     except (UpError, subprocess.SubprocessError, Missed, HTTPError) as error:
-        timeline.say(f"✗ {error}", "bold red")
+        timeline.judge(str(error), is_good=False)
         _show_logs(timeline, directory, _BASIC_SERVICES)
         return False
     return good
@@ -171,7 +171,8 @@ def _audit(timeline: Timeline, directory: Path) -> bool:
         timeline.judge(done.stderr.strip(), is_good=False)
         return False
     for check in json.loads(done.stdout)["checks"]:
-        timeline.judge(check["detail"] if check["ok"] else f"{check['name']}: {check['detail']}", is_good=check["ok"])
+        name = "" if check["ok"] else f"{check['name']}{word(': ')}"
+        timeline.judge(f"{name}{told(check['detail'])}", is_good=check["ok"])
     timeline.console.print()
     return done.returncode == 0
 

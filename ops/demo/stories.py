@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from threading import Barrier
 from typing import Any, TypeVar
 
+from checkout.language.chinese import word
 from ops.demo.alipay import Browser
 from ops.demo.shop import Buyer, Json, Shop
 from ops.demo.timeline import Record
@@ -222,11 +223,11 @@ def _at_once(buyers: Sequence[Buyer], act: Callable[[Buyer], T]) -> list[T]:
 
 
 def _goods(shop: Shop, quantities: dict[str, int]) -> str:
-    return ", ".join(f"{quantity} × {shop.title(sku_id)}" for sku_id, quantity in quantities.items()) or "nothing"
+    return ", ".join(f"{quantity} × {shop.title(sku_id)}" for sku_id, quantity in quantities.items()) or word("nothing")
 
 
 def _counted(things: Iterable[object]) -> str:
-    return ", ".join(f"{count} × {thing}" for thing, count in Counter(things).items()) or "none"
+    return ", ".join(f"{count} × {thing}" for thing, count in Counter(things).items()) or word("none")
 
 
 def _time(text: Any) -> datetime:

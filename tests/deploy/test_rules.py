@@ -217,13 +217,18 @@ def test_an_alert_that_does_not_fire_is_noticed(tmp_path: Path) -> None:
 
 
 @needs_promtool
-@pytest.mark.parametrize(("hours", "is_told"), [(35, False), (37, True)])
-def test_an_audit_that_never_was_is_missed_after_a_day_and_a_half(tmp_path: Path, hours: int, is_told: bool) -> None:
-    fired = [{"labels": f'{{alertname="{NEVER}"}}', "value": 1}] if is_told else []
+@pytest.mark.parametrize(
+    ("hours", "told", "is_missed"),
+    [(35, "up", False), (37, "up", True), (37, "checkout_audit_finished_seconds", False)],
+)
+def test_an_audit_that_never_was_is_missed_after_a_day_and_a_half(
+    tmp_path: Path, hours: int, told: str, is_missed: bool
+) -> None:
+    fired = [{"labels": f'{{alertname="{NEVER}"}}', "value": 1}] if is_missed else []
     question = f'count by (alertname) (ALERTS{{alertstate="firing",alertname="{NEVER}"}})'
     case = {
         "interval": "1h",
-        "input_series": [{"series": f"up{{{TARGET}}}", "values": "1x48"}],
+        "input_series": [{"series": f"{told}{{{TARGET}}}", "values": "1x48"}],
         "promql_expr_test": [{"expr": question, "eval_time": f"{hours}h", "exp_samples": fired}],
     }
     file = tmp_path / "cases.yaml"

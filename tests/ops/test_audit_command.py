@@ -11,8 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api import metrics
 from checkout.audit import heartbeats
-from checkout.db import Engine, transaction
+from checkout.db import Engine, sql, transaction
 from checkout.resources import Resources
+from checkout.settings import Settings
+from ops.checkup import stores
 from tests.shared.command import Command, good, refused
 from tests.shared.factories import a_sku
 
@@ -56,6 +58,15 @@ def test_what_a_whole_audit_found_is_kept_for_those_who_watch(
         assert [one.last_fault for one in heartbeats.all_of(connection) if one.loop == "audit"] == ["sales_of_sku"]
     good(checkout("audit"))
     assert told()["checkout_audit_ok"] == 1
+    assert "audit" not in "".join(
+        line for line in metrics.exposition(resources).decode().splitlines() if "loop_faults" in line
+    )
+
+
+_BACK = """
+    UPDATE heartbeats SET at = at - make_interval(hours => :hours),
+        last_fault_at = last_fault_at - make_interval(hours => :hours)
+"""
 
 
 @pytest.fixture
@@ -67,6 +78,36 @@ def standby(engine: Engine) -> Iterator[Engine]:
     yield engine
     with transaction(engine) as connection:
         connection.exec_driver_sql(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+
+
+def test_doctor_tells_of_a_breach_until_an_audit_is_clean(
+    checkout: Command, engine: Engine, settings: Settings
+) -> None:
+    def said() -> tuple[str, str]:
+        (line,) = [one for one in stores.database(settings) if one.name == "audit"]
+        return line.state, line.detail
+
+    def audit(*, sales: int) -> None:
+        with transaction(engine) as connection:
+            connection.execute(sql("UPDATE skus SET sales = :sales"), {"sales": sales})
+        assert checkout("audit").exit_code == min(sales, 1)
+
+    def passes(hours: int) -> None:
+        with transaction(engine) as connection:
+            connection.execute(sql(_BACK), {"hours": hours})
+
+    a_sku(engine)
+    assert said()[0] == "ok"
+    assert "nobody has proven the books yet" in said()[1]
+    audit(sales=1)
+    passes(30)
+    assert (said()[0], "sales_of_sku" in said()[1]) == ("fail", True)
+    audit(sales=0)
+    assert said() == ("ok", "the books were proven 0 h ago")
+    passes(37)
+    assert (said()[0], said()[1].partition(":")[0]) == ("warn", "the books were proven 37 h ago")
+    loops = [one.detail for one in stores.database(settings) if one.name == "loops"]
+    assert "audit" not in loops[0]
 
 
 def test_an_audit_where_nothing_can_be_written_finds_all_the_same(checkout: Command, standby: Engine) -> None:

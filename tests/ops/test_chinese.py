@@ -122,6 +122,7 @@ def test_each_heading_has_its_chinese_and_none_is_stale() -> None:
     ("line", "expected"),
     [
         ("buyer 7 logs in at Alipay's cashier, ¥9.00, …7E605D", "买家 7 登录支付宝收银台，¥9.00，…7E605D"),
+        ("buyer 7: waited 25 s for the money; order #9 is accepted", "买家 7：等收款等了 25 秒；订单 #9 处于 accepted"),
         ("#9  buyer 7, 2 × 明前龙井 250g, ¥9.00", "#9  买家 7，2 × 明前龙井 250g，¥9.00"),
         (
             "no round of relay for 100 s, beat for 90 s: start their process again",

@@ -87,6 +87,7 @@ def test_a_shop_at_work_is_well(reached: dict[str, str], tmp_path: Path) -> None
             "schema",
             "relay",
             "loops",
+            "audit",
             "orders",
             "stuck",
             "carts",

@@ -9,6 +9,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from sqlalchemy.exc import OperationalError
 
 from checkout.db import Connection, sql, transaction
 from checkout.orders.ledger import Payment
@@ -117,3 +118,27 @@ def test_a_turn_of_a_backlog_is_told_bit_by_bit(
         story.done([payment.order_id], began=1_000)
         story.done([payment.order_id + 1], began=2_000)
         assert [span.start_time for span in told.get_finished_spans()] == [1_000]
+
+
+def test_a_look_that_fails_loses_the_story_and_not_the_turn(
+    payment: Payment, told: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_connection: Connection, _order_ids: Collection[int]) -> dict[int, str]:
+        raise OperationalError("SELECT", {}, Exception("the server has gone"))
+
+    monkeypatch.setattr(kept, "of", away)
+    with traces.Story("place order") as story:
+        story.done([payment.order_id], began=1_000)
+    assert told.get_finished_spans() == ()
+
+
+def test_nobody_looks_while_a_turn_fails(
+    payment: Payment, told: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look might hide the fault, or be what a time limit no longer allows."""
+    looks: list[Collection[int]] = []
+    monkeypatch.setattr(kept, "of", lambda _connection, order_ids: looks.append(order_ids))
+    with pytest.raises(TimeoutError), traces.Story("place order") as story:
+        story.done([payment.order_id], began=1_000)
+        raise TimeoutError
+    assert (looks, told.get_finished_spans()) == ([], ())
