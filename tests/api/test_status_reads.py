@@ -30,8 +30,13 @@ def place(engine: Engine, resources: Resources, order_id: int, *, wakes: bool = 
 def poll(client: Client, order_id: int, wait: int, etag: str | None = None) -> Future[Result]:
     headers = {"Prefer": f"wait={wait}"} | ({"If-None-Match": etag} if etag else {})
     future = client.begin(client.call("GET", f"/v1/orders/{order_id}", headers=headers))
-    time.sleep(0.2)  # So that it waits before the change comes; too short a sleep only makes the test easier.
+    eventually(lambda: future.done() or waits(client, order_id), "it waits, or has its answer")
     return future
+
+
+def waits(client: Client, order_id: int) -> bool:
+    """Whether somebody has looked at the order and sleeps until he hears of it."""
+    return any(waiter._bell is not None for waiter in client.runtime.waiters._waiting.get(order_id, ()))
 
 
 def test_a_status_read_has_an_etag_that_changes_with_the_order(client: Client, engine: Engine) -> None:
@@ -106,7 +111,7 @@ def test_a_hundred_waiters_hear_of_their_own_orders(client: Client, engine: Engi
     headers = {"Prefer": "wait=30"}
     calls = [client.call("GET", f"/v1/orders/{id_}", user=user, headers=headers) for user, id_ in enumerate(ids, 1)]
     waiting = [client.begin(call) for call in calls]
-    time.sleep(0.2)
+    eventually(lambda: all(waits(client, order_id) for order_id in ids), "everybody waits")
     place(engine, resources, ids[0])
     assert {future.result(20).json["status"] for future in waiting} == {"awaiting_payment"}
 
@@ -179,7 +184,7 @@ def test_a_stream_goes_on_after_the_last_event(client: Client, engine: Engine, r
     order_id = an_order(engine)
     path = events_path(client, order_id)
     reading = client.begin(read_stream(client, path, 1, headers={"Last-Event-ID": "1"}))
-    time.sleep(0.3)
+    eventually(lambda: waits(client, order_id), "the stream waits")
     place(engine, resources, order_id)
     [event] = reading.result(30)
     assert json.loads(event["data"])["status"] == "awaiting_payment"
