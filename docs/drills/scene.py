@@ -105,6 +105,8 @@ def started(setting: Setting) -> Iterator[Scene]:
 
 def _peopled(running: RunningStack, engine: Engine) -> Iterator[Scene]:
     _stock(running.data_dir)
+    if checkout(running.data_dir, "audit").returncode:  # Each deployment does so; where nobody audits is an alert.
+        raise NotWell("the first audit did not go well")
     told, token = settings.stored(running.data_dir), token_of(running.data_dir / "alipay")
     shop = Shop(told, token, lambda *arguments: checkout(running.data_dir, *map(str, arguments)).stdout)
     with Load(shop) as load:
