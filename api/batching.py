@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from api.threads import Threads
 from checkout import db
 
 # Long beside what a small batch costs, short beside what a frontend notices.
@@ -36,7 +36,7 @@ class Batcher(Generic[Item, Answer]):
         self._most = most
         self._gather_seconds = gather_seconds
         self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._thread = Threads(1, thread_name_prefix=name)
         self._running: asyncio.Task[None] | None = None
         self._goes_at = 0.0  # not before this does the next batch go
 
@@ -75,4 +75,4 @@ class Batcher(Generic[Item, Answer]):
                 future.set_result(answer)
 
     def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.end()

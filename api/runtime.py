@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from typing import TypeVar
@@ -20,6 +19,7 @@ from api.figures import Figures
 from api.loops import for_ever
 from api.shelf import Shelf
 from api.streams import Streams
+from api.threads import Threads
 from api.waiting import Waiters
 from checkout import schema
 from checkout.alipay.notify import Notify
@@ -92,9 +92,9 @@ class Runtime:
         self.shelf = Shelf()
         self.figures = Figures(self.resources)
         self.waiters = Waiters(settings.redis_url, self._versions, self.shelf.ran_short)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
-        self._alipay_threads = ThreadPoolExecutor(ALIPAY_THREADS, thread_name_prefix="alipay")
-        self._pricing_threads = ThreadPoolExecutor(PRICING_THREADS, thread_name_prefix="pricing")
+        self._threads = Threads(THREADS, thread_name_prefix="api")
+        self._alipay_threads = Threads(ALIPAY_THREADS, thread_name_prefix="alipay")
+        self._pricing_threads = Threads(PRICING_THREADS, thread_name_prefix="pricing")
         self._has_own_prices = False  # Whether they were seen to be allowed.
         self._calls = 0
         self.strangers = Strangers()
@@ -123,9 +123,9 @@ class Runtime:
         await self.waiters.stop()
         for batcher in (self.door, self.looks, self.inbox, self.offers, self.reads, self.skus):
             batcher.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._alipay_threads.shutdown(wait=False, cancel_futures=True)
-        self._pricing_threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.end()
+        self._alipay_threads.end()
+        self._pricing_threads.end()
         self.doorbell.close()
         self.resources.close()
 

@@ -41,6 +41,10 @@ def rendered(helm: Path) -> str:
 
 @pytest.fixture(scope="module")
 def manifests(rendered: str) -> list[Manifest]:
+    return parsed(rendered)
+
+
+def parsed(rendered: str) -> list[Manifest]:
     documents = (msgspec.yaml.decode(part) for part in f"\n{rendered}".split("\n---\n"))
     return [document for document in documents if document]
 
@@ -51,10 +55,14 @@ def of_kind(manifests: list[Manifest], *kinds: str) -> dict[str, Manifest]:
 
 
 def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """The audit's is made by its CronJob, day by day."""
+    return {name: template["spec"] for name, template in templates(manifests).items()}
+
+
+def templates(manifests: list[Manifest]) -> dict[str, Manifest]:
+    """Of all pods. The audit's is made by its CronJob, day by day."""
     found = of_kind(manifests, "Deployment", "Job")
     made = {name: manifest["spec"]["jobTemplate"] for name, manifest in of_kind(manifests, "CronJob").items()}
-    return {name: manifest["spec"]["template"]["spec"] for name, manifest in (found | made).items()}
+    return {name: manifest["spec"]["template"] for name, manifest in (found | made).items()}
 
 
 def test_helm_finds_no_fault(helm: Path) -> None:
@@ -79,6 +87,7 @@ def test_what_a_reader_must_say_is_asked_for(helm: Path) -> None:
         "ingress.tlsSecret=",
         "replicas=3",
         "audit.schedule=",
+        "jobAnnotations=off",
     ],
 )
 def test_what_would_do_harm_is_refused(helm: Path, wrong: str) -> None:
@@ -162,9 +171,9 @@ def test_the_settings_of_each_pod_hold(manifests: list[Manifest], environment: d
                 content = environment.get(key.removesuffix("_FILE"), "user:password")
                 content = Path(environment[key]).read_text(encoding="utf-8") if key in environment else content
                 (tmp_path / value.removeprefix(MOUNTED)).write_text(content, encoding="utf-8")
-        parsed = settings.parse({key: value.replace(MOUNTED, f"{tmp_path}/") for key, value in told.items()})
-        assert (parsed.jwt_secret, parsed.metrics_port) == (environment["CHECKOUT_JWT_SECRET"], 9400), name
-        assert parsed.shop_url == "https://shop.example"
+        kept = settings.parse({key: value.replace(MOUNTED, f"{tmp_path}/") for key, value in told.items()})
+        assert (kept.jwt_secret, kept.metrics_port) == (environment["CHECKOUT_JWT_SECRET"], 9400), name
+        assert kept.shop_url == "https://shop.example"
 
 
 def test_an_image_may_be_named_by_its_digest(helm: Path) -> None:
@@ -172,3 +181,11 @@ def test_an_image_may_be_named_by_its_digest(helm: Path) -> None:
     output = run(helm, "template", "shop", CHART, *EXAMPLE, "--set", f"image.digest={digest}")
     assert f"image: registry.example/checkout@{digest}" in output
     assert "image: registry.example/checkout:0.1.0" in run(helm, "template", "shop", CHART, *EXAMPLE)
+
+
+def test_a_mesh_is_told_of_pods_that_end_apart_from_those_that_stay(helm: Path) -> None:
+    """Its sidecar would keep a job from ending."""
+    said = ("--set-string", "podAnnotations.mesh=in,jobAnnotations.mesh=out")
+    made = templates(parsed(run(helm, "template", "shop", CHART, *EXAMPLE, *EVERYTHING, *said)))
+    told = {name: template["metadata"]["annotations"]["mesh"] for name, template in made.items()}
+    assert told == {name: "out" if name in ENDING else "in" for name in made}
