@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +10,6 @@ import pytest
 from checkout import settings
 from checkout.db import Engine
 from checkout.settings.secret_files import SECRETS, SUFFIX
-from sandbox import process as starting
 from tests.deploy import units
 from tests.deploy.tools import queues, run
 from tests.shared import ports
@@ -23,11 +17,9 @@ from tests.shared.client import an_order_body, token
 from tests.shared.factories import a_sku
 from tests.shared.processes import HTTP, eventually, is_well
 
-ANALYZE = shutil.which("systemd-analyze")
-needs_systemd = pytest.mark.skipif(not ANALYZE, reason="systemd-analyze is not here")
+needs_systemd = pytest.mark.skipif(not units.ANALYZE, reason="systemd-analyze is not here")
 EXPOSURE = 15  # Of 100, where systemd calls 20 and less "OK" and a unit without a word of this 96.
 DRAIN_SECONDS = 30
-CONFINE = Path(__file__).with_name("confine.sh")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +29,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def analyze(directory: Path, *words: str) -> str:
     # An empty name at the end stands for systemd's own directories.
-    return run(ANALYZE, *words, environment={"SYSTEMD_UNIT_PATH": f"{directory}:"}, directory=directory)
+    return run(units.ANALYZE, *words, environment={"SYSTEMD_UNIT_PATH": f"{directory}:"}, directory=directory)
 
 
 @needs_systemd
@@ -105,44 +97,20 @@ def test_the_settings_of_each_service_hold(service: str, environment: dict[str, 
     assert parsed.jwt_secret == environment["CHECKOUT_JWT_SECRET"]
 
 
-@contextmanager
-def confined(
-    service: str, directory: Path, environment: dict[str, str], *replaced: tuple[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
-    """The unit's own command, with a read-only root, a /proc of processes alone and no memory that becomes code."""
-    words = units.command(service)
-    for old, new in replaced:
-        words[words.index(old)] = new
-    temporary = directory / f"{service}.tmp"
-    temporary.mkdir()
-    own = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "TMPDIR": str(temporary), "PYTHONUTF8": "1", **environment}
-    with (directory / f"{service}.log").open("ab") as output:
-        child = starting.start(["sh", str(CONFINE), sys.executable, *words], environment=own, output=output)
-    try:
-        yield child
-    finally:
-        child.terminate()
-        child.wait(45)
-
-
-def can_confine(directory: Path) -> bool:
-    words = ["sh", str(CONFINE), sys.executable, "true"]
-    probe = starting.start(words, environment={"PATH": "/usr/bin:/bin", "TMPDIR": str(directory)}, output=-3)
-    return probe.wait(30) == 0
-
-
-def test_an_order_is_placed_where_nothing_can_be_written(
+@needs_systemd
+def test_an_order_is_placed_where_nothing_can_be_written_and_few_system_calls_are_allowed(
     environment: dict[str, str], engine: Engine, tmp_path: Path
 ) -> None:
-    if not can_confine(tmp_path):
+    if not units.can_confine(tmp_path):
         pytest.skip("unshare may not mount here")
     a_sku(engine)
     port = ports.free()
     url = f"http://127.0.0.1:{port}"
-    counted = environment | {"CHECKOUT_METRICS_PORT": str(ports.free())}
+    filtered = environment | {"SYSCALLS": " ".join(units.system_calls())}
+    counted = filtered | {"CHECKOUT_METRICS_PORT": str(ports.free())}
     with (
-        confined("checkout-api", tmp_path, counted, ("8000", str(port))),
-        confined("checkout-worker@orders", tmp_path, environment) as worker,
+        units.confined("checkout-api", tmp_path, counted, ("8000", str(port))),
+        units.confined("checkout-worker@orders", tmp_path, filtered) as worker,
     ):
         eventually(lambda: is_well(url), "the API is ready")
         headers = {"Authorization": f"Bearer {token(settings.parse(environment))}"}
@@ -155,4 +123,4 @@ def test_an_order_is_placed_where_nothing_can_be_written(
             lambda: HTTP.request("GET", path, headers=headers).json()["status"] == "awaiting_payment", "it is placed"
         )
         worker.terminate()
-        assert worker.wait(45) == 0
+        assert worker.wait(units.STOP_SECONDS) == 0
