@@ -29,6 +29,8 @@ notifies = Counter("checkout_notifies", "Alipay's notifies by what became of the
 @cache
 def _children(route: str, status: int) -> tuple[Counter, Histogram]:
     """The labelled children, looked up once: routes and statuses are few."""
+    # A series that begins with the first refusals has no rate; a route's begins before them.
+    requests.labels(route, "503")
     return requests.labels(route, str(status)), seconds.labels(route)
 
 

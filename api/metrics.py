@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from amqp.exceptions import AMQPError
@@ -14,7 +15,7 @@ from checkout.alipay import certificates, gate
 from checkout.audit import gauges, heartbeats, results
 from checkout.audit.gauges import Gauge
 from checkout.db import reading, transaction
-from checkout.events import bus
+from checkout.events import bus, stores
 from checkout.resources import Resources
 
 AWAY = (KombuError, AMQPError, RedisError, OSError)
@@ -22,15 +23,18 @@ QUEUES = [loop.removeprefix("queue ") for loop in heartbeats.LONGEST_SECONDS if 
 
 
 def exposition(resources: Resources) -> bytes:
-    """The same from every API."""
-    told = [
-        _certificates(resources),
-        _alipay_calls(resources),
-        _loops(resources),
-        _gauges(resources),
-        _queues(resources),
-    ]
-    return b"".join(told)
+    """The same from every API. All are asked at the same time: one that hangs must not cost Prometheus the others."""
+    parts = (_alipay, _database, _queues, _stores)  # Each opens what it asks, and no two the same.
+    with ThreadPoolExecutor(len(parts), thread_name_prefix="exposition") as pool:
+        return b"".join(pool.map(lambda part: part(resources), parts))
+
+
+def _alipay(resources: Resources) -> bytes:
+    return _certificates(resources) + _alipay_calls(resources)
+
+
+def _database(resources: Resources) -> bytes:
+    return _loops(resources) + _gauges(resources)
 
 
 def _alipay_calls(resources: Resources) -> bytes:
@@ -90,6 +94,12 @@ def _queues(resources: Resources) -> bytes:
     except AWAY:
         return b""
     return _text("checkout_queue_messages", "gauge", "Messages that no worker has taken yet.", lines)
+
+
+def _stores(resources: Resources) -> bytes:
+    found = stores.refusals(resources.settings)
+    lines = [f'{{store="{store}",reason="{reason}"}} {int(bool(reason))}' for store, reason in found.items()]
+    return _text("checkout_store_refuses", "gauge", "1: broker or Redis does not take what it is given.", lines)
 
 
 def _length(connection: Connection, queue: str) -> int:

@@ -107,7 +107,7 @@ def _count(context: ExceptionContext) -> None:
     """A connection that we have cut off ourselves, as a task's time limit does, is no fault of PostgreSQL's."""
     error = context.original_exception
     if isinstance(error, psycopg2.Error) and not isinstance(error, psycopg2.InterfaceError):
-        measures.database_errors.add(faults.reason(sqlstate(error)))
+        measures.database_errors.add(faults.reason(sqlstate(error), str(error)))
 
 
 def _leave_what_is_open(raw: Any, record: ConnectionPoolEntry, _: object) -> None:

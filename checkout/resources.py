@@ -9,8 +9,10 @@ from redis import Redis
 from checkout import db
 from checkout.alipay.client import Alipay
 from checkout.db import Engine
+from checkout.metrics import measures
 from checkout.orders.allocation import Terms
 from checkout.payments.trades import Rules
+from checkout.postgres import faults
 from checkout.settings import Settings
 
 
@@ -29,6 +31,7 @@ class Resources:
 
     @cached_property
     def engine(self) -> Engine:
+        measures.database_errors.begin(faults.REASONS)
         return db.connect(self.settings.database_url, size=self._connections)
 
     @cached_property

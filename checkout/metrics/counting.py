@@ -63,6 +63,12 @@ class Tally(_Lazy[Counter]):
         with _harmless():
             self.of(*labels).inc(count)
 
+    def begin(self, words: Iterable[str]) -> None:
+        """At zero with each of these as its label: a series that begins with the first faults has no rate."""
+        with _harmless():
+            for word in words:
+                self.of(word)
+
 
 class Spread(_Lazy[Histogram]):
     """How large or how long something was."""

@@ -18,10 +18,13 @@ _REASONS = {
     "57014": "timeout",
     "57P": "unreachable",
 }
+REASONS = frozenset({*_REASONS.values(), "other"})
 
 
-def reason(sqlstate: str) -> str:
-    """One of a few words; no SQLSTATE is a connection that failed."""
+def reason(sqlstate: str, message: str = "") -> str:
+    """One of a few words; no SQLSTATE is a connection that failed, as it does on a full disk."""
+    if not sqlstate and "No space left on device" in message:
+        return "disk_full"
     for length in (5, 3, 2):
         if sqlstate[:length] in _REASONS:
             return _REASONS[sqlstate[:length]]

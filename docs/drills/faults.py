@@ -257,10 +257,10 @@ DRILLS = (
         "a full disk",
         full_disk,
         {
-            "dashboard": "What PostgreSQL did not do: disk_full",
+            "dashboard": "What PostgreSQL did not do: disk_full|What broker and Redis do not take: .*disk_full",
             "doctor": "[Nn]o space|disk|MISCONF",
             "stuck": "[Nn]o space|disk",
-            "alerts": "OrdersAreTurnedAway|NumbersAreMissing|ApiErrs",
+            "alerts": "StoreRefuses|OrdersAreTurnedAway|NumbersAreMissing|ApiErrs",
             "flower": "[Nn]o space|disk|DiskFull",
             "log": "[Nn]o space|DiskFull|disk",
         },

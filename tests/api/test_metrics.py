@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from api import counters
 from checkout.metrics import server
 from checkout.metrics.server import MetricsServer
 from tests.shared.client import Client, problem
@@ -57,6 +58,12 @@ def ask(host: str, port: int, path: str = "/metrics", token: str = "") -> tuple[
 def test_the_api_itself_has_no_metrics(shared_client: Client) -> None:
     """A proxy that forwards everything forwards no numbers."""
     assert problem(shared_client.get("/metrics", user=None)) == (404, "not_found")
+
+
+def test_the_refusals_of_a_route_begin_at_zero_so_that_the_first_of_them_have_a_rate() -> None:
+    counters.answered("/v1/new", 202, 0.01)
+    labels = {"route": "/v1/new", "status": "503"}
+    assert counters.registry.get_sample_value("checkout_http_requests_total", labels) == 0
 
 
 @pytest.mark.parametrize("token", ["", TOKEN])

@@ -136,6 +136,21 @@ CASES = (
     Case("the books do not agree", {"checkout_audit_ok": "0x40"}, "AuditFoundABreach"),
     Case("the last audit is from long ago", {"checkout_audit_finished_seconds": "-140000x40"}, "AuditIsOld"),
     Case("a worker is gone", {f"up{{{TARGET}}}": "0x40"}, "ProcessIsGone"),
+    Case(
+        "the broker's disk is full",
+        {'checkout_store_refuses{store="broker",reason="disk_full"}': "1x40"},
+        "StoreRefuses",
+    ),
+    Case(
+        "the broker takes what it is given",
+        {'checkout_store_refuses{store="broker",reason=""}': "0x40"},
+        None,
+    ),
+    Case(
+        "all orders are turned away within one look of Prometheus, by an API that never did",
+        {'checkout_http_requests_total{route="/v1/orders",status="503"}': "0x32 300x8"},
+        "OrdersAreTurnedAway",
+    ),
     Case("the relay is frozen", {'checkout_loop_silent_seconds{loop="relay"}': "0+15x40"}, "LoopStandsStill"),
     Case(
         "a loop meets what nobody foresaw",

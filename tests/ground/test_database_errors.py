@@ -11,6 +11,7 @@ from checkout import db
 from checkout.db import Connection, Engine, sql, transaction
 from checkout.metrics import counting
 from checkout.postgres import faults
+from checkout.resources import Resources
 from tests.shared import ports
 
 
@@ -89,3 +90,15 @@ def test_a_server_that_is_not_there_is_counted() -> None:
 )
 def test_the_longer_code_wins(sqlstate: str, reason: str) -> None:
     assert faults.reason(sqlstate) == reason
+
+
+def test_a_full_disk_refuses_a_connection_without_a_code() -> None:
+    assert faults.reason("", "could not open relation mapping file: No space left on device") == "disk_full"
+    assert faults.reason("", "Connection refused") == "unreachable"
+
+
+def test_each_reason_begins_at_zero_with_a_process_so_that_the_first_fault_has_a_rate(resources: Resources) -> None:
+    assert resources.engine
+    for reason in faults.REASONS:
+        labels = {"reason": reason}
+        assert counting.registry.get_sample_value("checkout_database_errors_total", labels) is not None, reason

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from redis import Redis, RedisError
 
+from checkout.events.stores import refusals
 from checkout.settings import parse
 from ops.checkup import stores
 from sandbox import ports
@@ -72,12 +73,14 @@ def test_of_a_full_disk_the_database_and_redis_do_not_say_that_they_want_to_be_s
         with full(disk), Redis.from_url(carts.url()) as redis:
             eventually(lambda: is_refused(redis), "Redis cannot write down what it is told")
             found = {one.name: one.detail for one in (*stores.database(told), *stores.carts(told))}
+            refused = refusals(told)
     finally:
         carts.stop()
         database.stop()
     for name in ("database", "carts"):
         assert "No space left on device" in found[name], found
         assert found[name].endswith(stores.FULL_CURE), found
+    assert refused == {"carts": "disk_full", "broker": ""}
 
 
 def is_refused(redis: Redis) -> bool:
