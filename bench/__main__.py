@@ -12,12 +12,15 @@ import click
 from rich.progress import Progress, TaskID
 
 from bench import away as away_
-from bench import growth, mixes, patience, plot, rabbitmq, report, soak, suite, traced, verdicts, waiters
+from bench import growth, mixes, observed, patience, plot, rabbitmq, report, soak, suite, traced, verdicts, waiters
+from bench.aside import Place, Say
 from bench.stack import Stack, started
 
 # Nobody may meet the cap of unpaid orders, whatever a soak places.
 SOAK_USERS_PER_MINUTE = 20_000
 ENDURED_MINUTES = 30
+
+Measured = Callable[[float, Say, Callable[[Stack], None]], dict[str, Place]]
 
 
 @click.command()
@@ -32,6 +35,7 @@ ENDURED_MINUTES = 30
 @click.option("--away", help="Instead: PostgreSQL so far away, like 2ms or 1ms,2ms,5ms of round trip, beside none.")
 @click.option("--pooled", is_flag=True, help="Instead: PostgreSQL behind PgBouncer, by transaction, beside without.")
 @click.option("--traced", "with_traces", is_flag=True, help="Instead: with spans sent to a collector, beside without.")
+@click.option("--observed", "with_numbers", is_flag=True, help="Instead: counted and logged, beside neither.")
 @click.option("--waiters", "waiting", type=click.IntRange(min=100), help="Instead: so many frontends that wait.")
 def main(
     *,
@@ -44,6 +48,7 @@ def main(
     away: str | None,
     pooled: bool,
     with_traces: bool,
+    with_numbers: bool,
     waiting: int | None,
 ) -> None:
     """Measure the stack: orders, reads, notifies, events; exit 1 when the audit afterwards finds a breach."""
@@ -53,8 +58,9 @@ def main(
         (stops, stop),
         (url, lambda: endure(url or "", minutes or ENDURED_MINUTES)),
         (away, lambda: move_away([milliseconds(part) for part in (away or "").split(",")], plan.seconds)),
-        (pooled, lambda: pool(plan.seconds)),
-        (with_traces, lambda: trace(plan.seconds)),
+        (pooled, lambda: set_beside("pooled", away_.pooled, plan.seconds)),
+        (with_traces, lambda: set_beside("traced", traced.measured, plan.seconds)),
+        (with_numbers, lambda: set_beside("observed", observed.measured, plan.seconds)),
         (minutes, lambda: last(minutes or 0)),
         (journeys, lambda: travel(plan)),
         (waiting, lambda: wait(waiting or 0)),
@@ -164,28 +170,15 @@ def move_away(distances: list[float], seconds: float) -> bool:
     return report.judge([], said, is_clean)
 
 
-def pool(seconds: float) -> bool:
-    """PgBouncer before PostgreSQL."""
+def set_beside(name: str, measured: Measured, seconds: float) -> bool:
+    """The whole service one way beside another."""
     audits: list[tuple[bool, str]] = []
     with report.progress() as bar:
         step = bar.add_task("", total=None)
         say = lambda text: bar.update(step, description=text)  # noqa: E731 - shorter than a function
-        found = away_.pooled(seconds, say, lambda stack: audits.append(audit(stack, bar, step)))
-    content = {name: asdict(place) for name, place in found.items()}
-    report.keep("pooled", {"pooled": content, "audit_clean": all(is_clean for is_clean, _ in audits)})
-    report.console.print_json(data=content)
-    return report.judge([], "".join(said for _, said in audits), all(is_clean for is_clean, _ in audits))
-
-
-def trace(seconds: float) -> bool:
-    """Spans of one request in a hundred."""
-    audits: list[tuple[bool, str]] = []
-    with report.progress() as bar:
-        step = bar.add_task("", total=None)
-        say = lambda text: bar.update(step, description=text)  # noqa: E731 - shorter than a function
-        found = traced.measured(seconds, say, lambda stack: audits.append(audit(stack, bar, step)))
-    content = {name: asdict(place) for name, place in found.items()}
-    report.keep("traced", {"traced": content, "audit_clean": all(is_clean for is_clean, _ in audits)})
+        found = measured(seconds, say, lambda stack: audits.append(audit(stack, bar, step)))
+    content = {way: asdict(place) for way, place in found.items()}
+    report.keep(name, {name: content, "audit_clean": all(is_clean for is_clean, _ in audits)})
     report.console.print_json(data=content)
     return report.judge([], "".join(said for _, said in audits), all(is_clean for is_clean, _ in audits))
 

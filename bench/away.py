@@ -5,39 +5,22 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mean
 
-from bench import lone, mixes
+from bench import aside, lone, mixes
+from bench.aside import Place, Say, Way, load
 from bench.client import percentile
-from bench.mixes import HOT, MANY, Mix
+from bench.mixes import HOT, MANY
 from bench.relay import HOST, Relay, relaying
 from bench.stack import Stack, started
 from checkout.orders.placement import MOST_ORDERS
 from sandbox import pgbouncer, postgres
 from sandbox.postgres import USER, Postgres
 
-CONNECTIONS = 256
 ROUNDS = 2
 DATABASE = "checkout"
 # A batch holds its SKU's row from the answer to its lock to the server's COMMIT: so many journeys lie between.
 HELD_JOURNEYS = 1
-
-Say = Callable[[str], None]
-
-
-@dataclass
-class Place:
-    """What was measured there, round by round: orders per second by mix, a lone order's p50, µs of CPU by service."""
-
-    rates: dict[str, list[float]] = field(default_factory=dict)
-    lone_ms: list[float] = field(default_factory=list)
-    cpu_us: dict[str, float] = field(default_factory=dict)
-
-    def beside(self, first: Place, mix: str) -> float:
-        """Its rate beside the first place's, round by round, since a machine's speed drifts: their mean."""
-        return mean(own / other for own, other in zip(self.rates[mix], first.rates[mix], strict=True))
 
 
 def most_on_one_row(seconds: float) -> float:
@@ -86,30 +69,16 @@ def distances(stack: Stack, relay: Relay, seconds: list[float], plan_seconds: fl
     return found
 
 
-def load(stack: Stack, mix: Mix, seconds: float, place: Place) -> None:
-    """One closed loop, noted as that place's."""
-    run = mixes.closed(stack, mix, CONNECTIONS, seconds)
-    place.rates.setdefault(mix.name, []).append(run.per_second)
-    place.cpu_us = run.cpu_us
-
-
-def pooled(plan_seconds: float, say: Say, audit: Callable[[Stack], None]) -> dict[str, Place]:
+def pooled(seconds: float, say: Say, audit: Callable[[Stack], None]) -> dict[str, Place]:
     """One PostgreSQL; a stack without and one with PgBouncer before it, in turn. Raises FileNotFoundError."""
-    found: dict[str, Place] = {"PostgreSQL itself": Place(), "through PgBouncer": Place()}
     with (
         _server() as server,
         tempfile.TemporaryDirectory(prefix="checkout-pooler-") as directory,
         pgbouncer.pooler(server.url(), "transaction", Path(directory)) as port,
     ):
-        urls = dict(zip(found, (server.url(DATABASE), _url(port, "?pooling=transaction")), strict=True))
-        for name in [*found] * ROUNDS:
-            with started(mixes.catalogue(), 100_000, beside=server, CHECKOUT_DATABASE_URL=urls[name]) as stack:
-                mixes.closed(stack, HOT, 64, 2)
-                for mix in (HOT, MANY):
-                    say(f"{name}: {mix.title}")
-                    load(stack, mix, plan_seconds, found[name])
-                audit(stack)
-    return found
+        urls = {"PostgreSQL itself": server.url(DATABASE), "through PgBouncer": _url(port, "?pooling=transaction")}
+        ways = {name: Way({"CHECKOUT_DATABASE_URL": url}, beside=server) for name, url in urls.items()}
+        return aside.measured(ways, ROUNDS, seconds, say, audit)
 
 
 def rows(found: dict[float, Place]) -> list[tuple[str, ...]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
-from bench.away import Place
+from bench.aside import Place
 from bench.report import RESULTS, SERVICES, shares
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -118,14 +119,23 @@ def distant(found: dict[str, Any]) -> str:
     return markdown(head, [[name, *_beside(place, places["0 ms"])] for name, place in places.items()])
 
 
-def lent(found: dict[str, Any], what: str = "pooled") -> str:
-    head = ["", "one hot SKU, /s", "ratio", "10,000 SKUs × 2, /s", "ratio", "CPU per order, µs"]
+def set_beside(found: dict[str, Any], what: str) -> str:
+    """Rates are the best of all rounds, CPU their mean, ratios the mean of the rounds' own."""
+    head = ["", *(f"{title}{unit}" for title in ("one hot SKU", "10,000 SKUs × 2") for unit in _UNITS)]
     places = {name: Place(**place) for name, place in found[what].items()}
     first = next(iter(places.values()))
-    return markdown(
-        head,
-        [[name, *_beside(place, first)[:4], f"{sum(place.cpu_us.values()):.0f}"] for name, place in places.items()],
-    )
+    return markdown(head, [[name, *_costs(place, first)] for name, place in places.items()])
+
+
+_UNITS = (", /s", ", ratio", ", µs of CPU", ", ratio")
+
+
+def _costs(place: Place, first: Place) -> list[object]:
+    cells: list[object] = []
+    for mix in place.rates:
+        cells += [f"{max(place.rates[mix]):,.0f}", f"{place.beside(first, mix):.2f} ×"]
+        cells += [f"{mean(place.cpu_us[mix]):.0f}", f"{place.cost_beside(first, mix):.2f} ×"]
+    return cells
 
 
 _RUSHED = {
@@ -167,9 +177,10 @@ _TABLES = {
     "stops": ("stops", stopped),
     "rabbitmq": ("rabbitmq", endured),
     "away": ("away", distant),
-    "pooled": ("pooled", lent),
+    "pooled": ("pooled", lambda found: set_beside(found, "pooled")),
     "django": ("django", rushed),
-    "traced": ("traced", lambda found: lent(found, "traced")),
+    "traced": ("traced", lambda found: set_beside(found, "traced")),
+    "observed": ("observed", lambda found: set_beside(found, "observed")),
 }
 
 

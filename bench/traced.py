@@ -9,27 +9,18 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from bench import mixes
-from bench.away import Place, Say, load
-from bench.mixes import HOT, MANY
-from bench.stack import Stack, started
+from bench import aside
+from bench.aside import Place, Say, Way
+from bench.stack import Stack
 
-ROUNDS = 3
+ROUNDS = 4
 
 
 def measured(seconds: float, say: Say, audit: Callable[[Stack], None]) -> dict[str, Place]:
     """A stack without and one with a collector, in turn."""
-    found = {"no collector": Place(), "spans of one in a hundred": Place()}
     with _collector() as url:
-        told: dict[str, dict[str, Any]] = dict(zip(found, ({}, {"CHECKOUT_OTLP_URL": url}), strict=True))
-        for name in [*found] * ROUNDS:
-            with started(mixes.catalogue(), 100_000, **told[name]) as stack:
-                mixes.closed(stack, HOT, 64, 2)
-                for mix in (HOT, MANY):
-                    say(f"{name}: {mix.title}")
-                    load(stack, mix, seconds, found[name])
-                audit(stack)
-    return found
+        ways = {"no collector": Way(), "spans of one in a hundred": Way({"CHECKOUT_OTLP_URL": url})}
+        return aside.measured(ways, ROUNDS, seconds, say, audit)
 
 
 @contextmanager
