@@ -24,7 +24,7 @@ CREATE TABLE schema_version (
     finished int NOT NULL DEFAULT 0,
     CHECK (oldest_code <= version)
 );
-INSERT INTO schema_version (version, oldest_code, finished) VALUES (8, 1, 8);
+INSERT INTO schema_version (version, oldest_code, finished) VALUES (9, 1, 9);
 
 -- An amount as a person reads it.
 CREATE FUNCTION yuan(fen bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
@@ -60,8 +60,13 @@ CREATE TABLE stock_adjustments (
     sku_id text NOT NULL REFERENCES skus,
     delta bigint NOT NULL,
     reason text NOT NULL,
-    adjusted_at timestamptz NOT NULL DEFAULT now()
+    adjusted_at timestamptz NOT NULL DEFAULT now(),
+    key text, -- who asks again with it changes nothing more
+    asked bigint -- with that key: so many units to add, or to set the stock to
 );
+
+-- Whether a key came before; the SKU's lock alone already keeps two of them apart.
+CREATE UNIQUE INDEX stock_adjustments_keys ON stock_adjustments (sku_id, key) WHERE key IS NOT NULL;
 
 
 -- Orders -------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def tags(table: Sequence[Route]) -> list[dict[str, str]]:
 
 def _parameters(route: Route) -> Iterator[dict[str, Any]]:
     yield from (parameters.path(name) for name in re.findall(r"{(\w+)}", route.path))
-    yield from (parameters.header(name) for name in route.headers)
+    yield from (parameters.header(route.operation, name) for name in route.headers)
     yield from (parameters.query(route.operation, name) for name in route.query)
 
 

@@ -32,7 +32,8 @@ class SkuRequest(msgspec.Struct, forbid_unknown_fields=True):
 class StockRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Either so many units, or so many more (or less) than there are.
 
-    `set` may be sent again as it is; who lost the answer to an `add` looks at the stock before he repeats it.
+    With an Idempotency-Key it may be sent again as it is. Without one, who lost the answer looks at the stock before he
+    repeats it.
     """
 
     set: Annotated[int, Meta(ge=0, le=10**9)] | UnsetType = UNSET

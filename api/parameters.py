@@ -61,6 +61,8 @@ HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Last-Event-ID": ("The id of the last event that came: the stream goes on behind it.", {"type": "string"}),
 }
 REQUIRED = ("Idempotency-Key",)
+# Where it may be left out.
+_OPTIONAL = (("skus_stock", "Idempotency-Key"),)
 SENT: dict[str, tuple[str, dict[str, Any]]] = {
     "Location": ("Where what was made can be read.", {"type": "string", "format": "uri-reference"}),
     "ETag": ("The mark of what is answered; it changes when that does.", {"type": "string"}),
@@ -82,9 +84,9 @@ def path(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
 
 
-def header(name: str) -> dict[str, Any]:
+def header(operation: str, name: str) -> dict[str, Any]:
     description, schema = HEADERS[name]
-    required = {"required": True} if name in REQUIRED else {}
+    required = {"required": True} if name in REQUIRED and (operation, name) not in _OPTIONAL else {}
     return {"name": name, "in": "header", "description": description, **required, "schema": schema}
 
 

@@ -77,6 +77,11 @@ def idempotency_key(req: Request) -> str:
     return key
 
 
+def optional_key(req: Request) -> str | None:
+    """The same where it may be left out."""
+    return None if req.get_header("Idempotency-Key") is None else idempotency_key(req)
+
+
 def number(text: str, what: str) -> int:
     """An id from a path. Raises NotFound: what is no id names nothing."""
     if text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= LARGEST_ID:

@@ -135,7 +135,7 @@ ROUTES = (
           auth="operator", body=operator_bodies.SkuRequest, problems=("upgrade_unfinished",)),
     Route("GET", "/v1/skus/{sku_id}/stock", skus.stocked, {200: operator_answers.StockedSku}, auth="operator"),
     Route("POST", "/v1/skus/{sku_id}/stock", skus.stock, {200: operator_answers.StockBody}, auth="operator",
-          body=operator_bodies.StockRequest),
+          body=operator_bodies.StockRequest, headers=KEYED, problems=("idempotency_key_reused",)),
     Route("GET", "/v1/orders/{order_id}/timeline", operators.timeline, {200: operator_answers.Timeline},
           auth="operator"),
     Route("POST", "/v1/orders/{order_id}/retry", operators.retry, {202: answers.OrderBody}, auth="operator",

@@ -201,8 +201,9 @@ class Runtime:
     def _offer(self, asked: Sequence[Asked]) -> list[Offer | CheckoutError]:
         with transaction(self.resources.engine) as connection:
             offered, wakes = offers.make(connection, asked, self.settings.time_scale)
-        if wakes:  # Buyers need not wait for a Redis that is slow.
-            self._threads.submit(waking.wake, self.resources.redis, wakes)
+        if wakes:  # Buyers need not wait for a Redis that is slow, nor for the last wake of a process that ends.
+            with suppress(Unavailable):
+                self._threads.submit(waking.wake, self.resources.redis, wakes)
         return offered
 
     # What one statement reads needs no transaction around it.

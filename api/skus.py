@@ -13,6 +13,7 @@ from api.runtime import Runtime
 from checkout.db import Connection
 from checkout.errors import Invalid, NotFound
 from checkout.stock import catalog, units
+from checkout.stock.units import Asked
 
 
 async def page(api: Runtime, req: Request, resp: Response) -> None:
@@ -64,9 +65,11 @@ async def put(api: Runtime, req: Request, resp: Response, sku_id: str) -> None:
 async def stock(api: Runtime, req: Request, resp: Response, sku_id: str) -> None:
     """Sets its sellable units, or adds some (or takes some away); each change is written down."""
     await api.tokens.operator(req)
-    known, body = reading.sku_id(sku_id), await reading.json_body(req, StockRequest)
-    count, step = (body.set, units.put) if body.add is UNSET else (body.add, units.add)
+    known, key = reading.sku_id(sku_id), reading.optional_key(req)
+    body = await reading.json_body(req, StockRequest)
+    way, count = ("set", body.set) if body.add is UNSET else ("add", body.add)
     if count is UNSET or UNSET not in (body.set, body.add):
         raise Invalid("either set or add is expected", "$")
-    left = await api.transact(lambda connection: step(connection, known, count))
+    asked = Asked(way, count, key)
+    left = await api.transact(lambda connection: units.change(connection, known, asked))
     reading.answer(resp, StockBody(known, left))

@@ -10,6 +10,8 @@ from checkout.errors import Unavailable
 
 T = TypeVar("T")
 
+_ENDS = "this process ends; ask again"
+
 
 class Threads(ThreadPoolExecutor):
     """As the standard library's, but what comes after the end is asked to come again, and is no fault."""
@@ -17,12 +19,18 @@ class Threads(ThreadPoolExecutor):
     _has_ended = False
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Raises Unavailable after `end`."""
+        """Raises Unavailable after `end`, as does what had not begun by then."""
+        try:
+            return super().submit(self._begin, fn, *args, **kwargs)
+        except RuntimeError as error:
+            raise Unavailable(_ENDS) from error
+
+    def _begin(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         if self._has_ended:
-            raise Unavailable("this process ends; ask again")
-        return super().submit(fn, *args, **kwargs)
+            raise Unavailable(_ENDS)
+        return fn(*args, **kwargs)
 
     def end(self) -> None:
         """What runs goes on to its end; what has not begun never does."""
         self._has_ended = True
-        self.shutdown(wait=False, cancel_futures=True)
+        self.shutdown(wait=False)

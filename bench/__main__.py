@@ -35,7 +35,7 @@ Measured = Callable[[float, Say, Callable[[Stack], None]], dict[str, Place]]
 @click.option("--away", help="Instead: PostgreSQL so far away, like 2ms or 1ms,2ms,5ms of round trip, beside none.")
 @click.option("--pooled", is_flag=True, help="Instead: PostgreSQL behind PgBouncer, by transaction, beside without.")
 @click.option("--traced", "with_traces", is_flag=True, help="Instead: with spans sent to a collector, beside without.")
-@click.option("--observed", "with_numbers", is_flag=True, help="Instead: counted and logged, beside neither.")
+@click.option("--observed", "with_numbers", is_flag=True, help="Instead: what numbers and log lines cost an order.")
 @click.option("--waiters", "waiting", type=click.IntRange(min=100), help="Instead: so many frontends that wait.")
 def main(
     *,
@@ -60,7 +60,7 @@ def main(
         (away, lambda: move_away([milliseconds(part) for part in (away or "").split(",")], plan.seconds)),
         (pooled, lambda: set_beside("pooled", away_.pooled, plan.seconds)),
         (with_traces, lambda: set_beside("traced", traced.measured, plan.seconds)),
-        (with_numbers, lambda: set_beside("observed", observed.measured, plan.seconds)),
+        (with_numbers, lambda: observe(plan)),
         (minutes, lambda: last(minutes or 0)),
         (journeys, lambda: travel(plan)),
         (waiting, lambda: wait(waiting or 0)),
@@ -181,6 +181,18 @@ def set_beside(name: str, measured: Measured, seconds: float) -> bool:
     report.keep(name, {name: content, "audit_clean": all(is_clean for is_clean, _ in audits)})
     report.console.print_json(data=content)
     return report.judge([], "".join(said for _, said in audits), all(is_clean for is_clean, _ in audits))
+
+
+def observe(plan: suite.Plan) -> bool:
+    """Numbers and log lines."""
+    with report.progress() as bar, started(mixes.catalogue(), plan.users) as stack:
+        step = bar.add_task("", total=None)
+        found = observed.measured(stack, plan.seconds, lambda text: bar.update(step, description=text))
+        is_clean, said = audit(stack, bar, step)
+    content = asdict(found) | {"per_order_us": found.per_order_us(), "share": found.share()}
+    report.keep("observed", content | {"audit_clean": is_clean})
+    report.console.print_json(data=content)
+    return report.judge([], said, is_clean)
 
 
 def wait(count: int) -> bool:

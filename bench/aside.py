@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from statistics import mean
 
@@ -35,16 +34,11 @@ class Place:
         return mean(own / other for own, other in zip(self.cpu_us[mix], first.cpu_us[mix], strict=True))
 
 
-def _nothing(_stack: Stack) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
 @dataclass(frozen=True)
 class Way:
-    """What the processes are told, what goes on while they are measured, and the server when it is none of theirs."""
+    """What the processes are told, and the server when it is none of theirs."""
 
     told: dict[str, str] = field(default_factory=dict)
-    meanwhile: Callable[[Stack], AbstractContextManager[None]] = _nothing
     beside: Postgres | None = None
 
 
@@ -55,7 +49,7 @@ def measured(
     found = {name: Place() for name in ways}
     for name in [*ways] * rounds:
         way = ways[name]
-        with started(mixes.catalogue(), USERS, beside=way.beside, **way.told) as stack, way.meanwhile(stack):
+        with started(mixes.catalogue(), USERS, beside=way.beside, **way.told) as stack:
             mixes.closed(stack, HOT, 64, 2)
             for mix in (HOT, MANY):
                 say(f"{name}: {mix.title}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import tempfile
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import urllib3
+from prometheus_client.parser import text_string_to_metric_families
 
 from api import auth
 from checkout import db, settings
@@ -67,6 +71,20 @@ class Stack:
     def rows(self, statement: str, **values: Any) -> list[Any]:
         with db.transaction(self.engine) as connection:
             return list(connection.execute(sql(statement), values))
+
+    @cached_property
+    def told_at(self) -> list[str]:
+        """Where each process tells its numbers, as Prometheus reads it."""
+        groups = json.loads((self.data_dir / "metrics.json").read_text(encoding="utf-8"))
+        return [target for group in groups for target in group["targets"]]
+
+    def metric(self, name: str) -> float:
+        """The sum over all processes and labels."""
+        pages = (
+            urllib3.request("GET", f"http://{target}/metrics", timeout=10).data.decode() for target in self.told_at
+        )
+        families = (family for page in pages for family in text_string_to_metric_families(page))
+        return sum(sample.value for family in families for sample in family.samples if sample.name == name)
 
     def checkpoint(self) -> None:
         """Every measurement starts with all pages written, so that each pays for its own."""

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 # The last file of migrations/ that this code knows. Other processes read it from our sessions' names.
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 STATEMENT_SECONDS = 10
 _COMMIT = text("COMMIT")
 _ROLLBACK = text("ROLLBACK")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import NamedTuple
 
 from amqp.exceptions import AccessRefused, AMQPError, NotAllowed
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from checkout import db, schema
 from checkout.alipay import keys
+from checkout.asking import within
 from checkout.db import Engine, sql
 from checkout.errors import SettingsError
 from checkout.events import bus
@@ -59,14 +60,9 @@ def faults(settings: Settings) -> list[Fault]:
     }
     if settings.events_url != settings.broker_url:
         probes["CHECKOUT_EVENTS_URL"] = lambda told: _broker("CHECKOUT_EVENTS_URL", told.events_url)
-    pool = ThreadPoolExecutor(len(probes), thread_name_prefix="startup")
-    asked = {name: pool.submit(_found, probe, settings) for name, probe in probes.items()}
-    wait(asked.values(), LONGEST_SECONDS)
-    pool.shutdown(wait=False, cancel_futures=True)
-    found: list[Fault] = []
-    for name, answer in asked.items():
-        found += answer.result() if answer.done() else [Fault(f"{name} has not answered within 10 s", may_pass=True)]
-    return found
+    answers = within(LONGEST_SECONDS, {name: partial(_found, probe, settings) for name, probe in probes.items()})
+    silent = {name: [Fault(f"{name} has not answered within 10 s", may_pass=True)] for name in probes}
+    return [fault for found in (silent | answers).values() for fault in found]
 
 
 def _found(probe: Callable[[Settings], Iterator[Fault]], settings: Settings) -> list[Fault]:

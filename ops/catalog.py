@@ -13,6 +13,7 @@ from checkout.stock import catalog as catalogue
 from checkout.stock import lists
 from checkout.stock import units as stocks
 from checkout.stock.catalog import Item
+from checkout.stock.units import Asked
 from ops.shell import data_dir_option, database, say
 
 # click would take -5 for an option.
@@ -60,23 +61,30 @@ def stock() -> None:
     """How many units can be sold; each change is written down."""
 
 
+_key = click.option("--key", help="An idempotency key; the same key again changes nothing more.")
+
+
 @stock.command(name="set", context_settings=_NEGATIVE_NUMBERS)
 @click.argument("sku")
 @click.argument("n", type=click.IntRange(min=0))
+@_key
 @data_dir_option
-def set_units(sku: str, n: int, data_dir: Path) -> None:
+def set_units(sku: str, n: int, key: str | None, data_dir: Path) -> None:
     """Make N units of SKU sellable."""
-    with database(data_dir) as engine, transaction(engine) as connection:
-        left = stocks.put(connection, sku, n)
-    say(f"{sku} has {left}")
+    _change(data_dir, sku, Asked("set", n, key))
 
 
 @stock.command(name="add", context_settings=_NEGATIVE_NUMBERS)
 @click.argument("sku")
 @click.argument("n", type=int)
+@_key
 @data_dir_option
-def add_units(sku: str, n: int, data_dir: Path) -> None:
+def add_units(sku: str, n: int, key: str | None, data_dir: Path) -> None:
     """Add N sellable units of SKU; a negative N takes some away."""
+    _change(data_dir, sku, Asked("add", n, key))
+
+
+def _change(data_dir: Path, sku: str, asked: Asked) -> None:
     with database(data_dir) as engine, transaction(engine) as connection:
-        left = stocks.add(connection, sku, n)
+        left = stocks.change(connection, sku, asked)
     say(f"{sku} has {left}")

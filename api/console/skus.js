@@ -1,6 +1,6 @@
 // The catalogue: prices, titles and stock.
 
-import { call, Fault, withQuery } from "./api.js";
+import { call, Fault, randomKey, withQuery } from "./api.js";
 import { ask, field } from "./dialog.js";
 import { button, h, say } from "./dom.js";
 import { yuan } from "./format.js";
@@ -100,16 +100,19 @@ async function stock(sku, draw) {
   draw(await call("GET", pathOf(sku.id)));
   const add = h("input", { type: "radio", name: "way", checked: true });
   const set = h("input", { type: "radio", name: "way" });
+  let intent = null;
   const units = h("input", { name: "add", type: "number", inputMode: "numeric", autocomplete: "off" });
   const dialog = ask({
     title: t(`SKU ${sku.id} 的库存`, `Stock of SKU ${sku.id}`),
     body: [h("p", {}, sku.title), h("div", { className: "ways", role: "radiogroup", "aria-label": t("方式", "Way") }, field(t("增加（负数为减少）", "Add (or take away, with −)"), add), field(t("设为", "Set to"), set)),
       field(t("件数", "Units"), units, t(`现有 ${sku.stock}`, `${sku.stock} there are`))],
     submit: t("保存", "Save"),
-    again: t("“设为”可以再发一次；“增加”请先核对库存。", "To set it may be sent again; before you add again, see how many there are."),
+    again: t("再次发送是安全的：同一标识只改一次。", "To send it again is safe: its key changes the stock once."),
     step: async () => {
-      const count = units.value === "" ? null : Number(units.value);
-      const told = await call("POST", pathOf(sku.id), { body: { [units.name]: count } });
+      // What is sent again unchanged is the same intent.
+      const body = { [units.name]: units.value === "" ? null : Number(units.value) };
+      if (JSON.stringify(body) !== JSON.stringify(intent?.body)) intent = { key: randomKey(), body };
+      const told = await call("POST", pathOf(sku.id), { body, headers: { "Idempotency-Key": intent.key } });
       draw({ stock: told.stock, in_stock: told.stock > 0 });
       say(t(`SKU ${sku.id} 现有 ${told.stock} 件。`, `SKU ${sku.id} has ${told.stock} unit(s).`), "good");
     },

@@ -63,6 +63,7 @@ SENTENCES = {
     "nothing was paid for the order": "这笔订单没有付过钱",
     "{left} is left of what was paid": "已付金额还剩 {left} 元",
     "there is no refund {id}": "没有退款 {id}",
+    "the key came with another change of this stock before": "这个幂等键已用于此库存的另一次改动",
     "the key came with another refund before": "这个幂等键已用于另一笔退款",
     # Goods.
     "there is no SKU {sku}": "没有 SKU {sku}",

@@ -101,6 +101,7 @@ SENTENCES = {
     "Units that had left have come back, and are for sale again.": "发出的商品已退回，可以再卖。",
     "Shown to the buyer.": "给买家看的原因。",
     "An idempotency key; the same key again is the same refund.": "幂等键；同一个键就是同一笔退款。",
+    "An idempotency key; the same key again changes nothing more.": "幂等键；同一个键不会再次改动。",
     "Compare a day with Alipay's bill.": "与支付宝某一天的账单对账。",
     "A day is written like 2026-11-22, in Beijing; status 1 when the books differ.": (
         "日期写成 2026-11-22（北京时间）；不一致时退出码为 1。"

@@ -21,9 +21,14 @@ _REASONS = {
 REASONS = frozenset({*_REASONS.values(), "other"})
 
 
+def is_full(message: str) -> bool:
+    """Whether the disk of whoever says so is: Redis and libpq have no code for it."""
+    return "No space left on device" in message
+
+
 def reason(sqlstate: str, message: str = "") -> str:
     """One of a few words; no SQLSTATE is a connection that failed, as it does on a full disk."""
-    if not sqlstate and "No space left on device" in message:
+    if not sqlstate and is_full(message):
         return "disk_full"
     for length in (5, 3, 2):
         if sqlstate[:length] in _REASONS:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "schema.sql"
 TABLES = frozenset(("orders", "arrivals", "payments", "events", "relay", "skus", "users"))
 # The oldest schema that this code can work with.
-OLDEST_SCHEMA = 8
+OLDEST_SCHEMA = 9
 
 _TABLES = sql("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
 _VERSION = sql("SELECT version, oldest_code, steps_done FROM schema_version")

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from checkout.db import Connection, array, command, sql
-from checkout.errors import Invalid, NotFound
+from checkout.errors import Invalid, KeyReused, NotFound
 from checkout.events import log
 from checkout.events.log import Event, happened
 
@@ -122,22 +122,54 @@ def note(connection: Connection, deltas: Mapping[str, int], reason: str) -> None
     connection.execute(_NOTE, {"ids": array(deltas), "deltas": array(deltas.values()), "reasons": reasons})
 
 
-def add(connection: Connection, sku_id: str, delta: int, reason: str = "add") -> int:
-    """Adds units (or removes, when negative) and returns the new stock. Raises NotFound and Invalid."""
+_NOTE_ONE = command("""
+    INSERT INTO stock_adjustments (sku_id, delta, reason, key, asked) VALUES (:id, :delta, :reason, :key, :asked)
+""")
+_KEYED = sql("SELECT reason, asked FROM stock_adjustments WHERE sku_id = :id AND key = :key")
+
+
+class Asked(NamedTuple):
+    """A change of one SKU's stock: "add" so many units (or remove, when negative), or "set" it to so many.
+
+    With a key it is made once: the same key again changes nothing more.
+    """
+
+    way: str
+    units: int
+    key: str | None = None
+
+
+def change(connection: Connection, sku_id: str, asked: Asked) -> int:
+    """Returns the new stock. Raises NotFound, Invalid and KeyReused."""
     sku = lock(connection, [sku_id]).get(sku_id)
     if sku is None:
         raise NotFound(f"there is no SKU {sku_id}")
-    if not 0 <= sku.stock + delta <= 10**12:
-        raise Invalid(f"{sku.stock} units are there; the stock cannot become {sku.stock + delta}", "stock")
+    if asked.key is not None and _is_known(connection, sku_id, asked):
+        return sku.stock
+    after = asked.units if asked.way == "set" else sku.stock + asked.units
+    if not 0 <= after <= 10**12:
+        raise Invalid(f"{sku.stock} units are there; the stock cannot become {after}", "stock")
+    delta = after - sku.stock
     connection.execute(_ADJUST, {"id": sku_id, "delta": delta})
-    note(connection, {sku_id: delta}, reason)
+    kept = {"key": asked.key, "asked": None if asked.key is None else asked.units}
+    connection.execute(_NOTE_ONE, {"id": sku_id, "delta": delta, "reason": asked.way, **kept})
     log.append(connection, _crossing(sku, delta))
-    return sku.stock + delta
+    return after
+
+
+def _is_known(connection: Connection, sku_id: str, asked: Asked) -> bool:
+    """Whether it was made before. Raises KeyReused when the key came with another change."""
+    row = connection.execute(_KEYED, {"id": sku_id, "key": asked.key}).one_or_none()
+    if row is not None and tuple(row) != (asked.way, asked.units):
+        raise KeyReused("the key came with another change of this stock before")
+    return row is not None
+
+
+def add(connection: Connection, sku_id: str, delta: int) -> int:
+    """Adds units (or removes, when negative) and returns the new stock. Raises NotFound and Invalid."""
+    return change(connection, sku_id, Asked("add", delta))
 
 
 def put(connection: Connection, sku_id: str, stock: int) -> int:
     """Sets the sellable stock to so many units and returns it. Raises NotFound and Invalid."""
-    sku = lock(connection, [sku_id]).get(sku_id)
-    if sku is None:
-        raise NotFound(f"there is no SKU {sku_id}")
-    return add(connection, sku_id, stock - sku.stock, "set")
+    return change(connection, sku_id, Asked("set", stock))

@@ -12,6 +12,7 @@ from checkout import db, schema
 from checkout.audit import heartbeats, results
 from checkout.db import Connection, sql
 from checkout.events import bus
+from checkout.postgres import faults
 from checkout.settings import Settings
 from ops.checkup import Diagnosis, waits
 from ops.shell import reason
@@ -62,8 +63,8 @@ def _cure(error: DBAPIError) -> str:
 
 
 def is_full(error: Exception) -> bool:
-    """Whether the disk of who says so is; Redis and libpq have no code for it."""
-    return db.sqlstate(error) == DISK_FULL or "No space left on device" in str(error)
+    """Whether the disk of whoever says so is."""
+    return db.sqlstate(error) == DISK_FULL or faults.is_full(str(error))
 
 
 def _clock(connection: Connection) -> Diagnosis:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
 from structlog.testing import capture_logs
 
 from api.problems import RETRY_SECONDS
+from api.threads import Threads
 from checkout.db import Engine
+from checkout.errors import Unavailable
 from tests.shared.client import Client, problem
 from tests.shared.factories import an_order
 from tests.shared.processes import eventually
@@ -31,6 +36,18 @@ def test_what_gathered_for_a_batch_is_sent_away_with_it(client: Client, engine: 
     assert {problem(result) for result in client.together([client.call("GET", path) for _ in range(5)])} == {
         (503, "unavailable")
     }
+
+
+def test_what_waits_for_a_thread_at_the_end_is_sent_away_and_what_runs_ends() -> None:
+    threads, gate = Threads(1), threading.Event()
+    runs, waits = threads.submit(gate.wait, 60), threads.submit(str)
+    threads.end()
+    gate.set()
+    assert runs.result(60)
+    with pytest.raises(Unavailable):
+        waits.result(60)
+    with pytest.raises(Unavailable):
+        threads.submit(str)
 
 
 async def leave(client: Client) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from checkout.audit import invariants
 from checkout.db import Engine, sql, transaction
 from tests.orders.test_poison import cure, poison
 from tests.shared.client import Client, problem
@@ -176,6 +177,42 @@ def test_a_sku_that_does_not_fit_changes_nothing(client: Client, engine: Engine,
     body = {"spu_id": "T", "title": "t", "price": "10.00"} | change
     assert problem(client.put("/v1/skus/T-1", is_operator=True, json=body)) == (422, "invalid")
     assert rows(engine, "skus") == []
+
+
+def keyed(client: Client, key: str, change: dict[str, int], sku: str = "1") -> Any:
+    headers = {"Idempotency-Key": key}
+    return client.post(f"/v1/skus/{sku}/stock", is_operator=True, headers=headers, json=change)
+
+
+def test_a_change_of_stock_with_a_key_is_made_once(client: Client, engine: Engine) -> None:
+    a_sku(engine, stock=5)
+    a_sku(engine, "2", stock=1)
+    assert [keyed(client, "one", {"add": 3}).json["stock"] for _ in range(3)] == [8, 8, 8]
+    placed(engine, lines={"1": 2})
+    assert keyed(client, "one", {"add": 3}).json["stock"] == 6  # As it is by now.
+    assert [keyed(client, "two", {"set": 10}).json["stock"] for _ in range(2)] == [10, 10]
+    assert keyed(client, "one", {"add": 3}, "2").json["stock"] == 4  # Each SKU has keys of its own.
+    assert [one.delta for one in rows(engine, "stock_adjustments")] == [5, 1, 3, 4, 3]
+    with transaction(engine) as connection:
+        assert [finding for finding in invariants.run(connection) if not finding.ok] == []
+
+
+def test_a_key_is_for_one_change_of_stock(client: Client, engine: Engine) -> None:
+    a_sku(engine, stock=5)
+    assert keyed(client, "one", {"add": 3}).status_code == 200
+    for other in ({"add": 4}, {"set": 3}):
+        assert problem(keyed(client, "one", other)) == (422, "idempotency_key_reused")
+    assert problem(keyed(client, "a key", {"add": 1})) == (400, "bad_request")
+    assert problem(keyed(client, "low", {"add": -9})) == (422, "invalid")
+    assert keyed(client, "low", {"add": -8}).json["stock"] == 0  # What was refused has used up no key.
+
+
+def test_of_many_who_send_the_same_change_at_once_one_changes_the_stock(client: Client, engine: Engine) -> None:
+    a_sku(engine, stock=5)
+    call = ("POST", "/v1/skus/1/stock")
+    told: dict[str, Any] = {"is_operator": True, "headers": {"Idempotency-Key": "one"}, "json": {"add": 3}}
+    answers = client.together([client.call(*call, **told) for _ in range(8)])
+    assert [(one.status_code, one.json["stock"]) for one in answers] == [(200, 8)] * 8
 
 
 def test_stock_is_set_and_added(client: Client, engine: Engine) -> None:

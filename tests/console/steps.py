@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Locator, Page, expect
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, Page, Route, expect
 
 from checkout.settings import Settings
 from tests.shared.client import token
@@ -32,3 +34,16 @@ def card(page: Page, title: str) -> Locator:
 def says(page: Page) -> Locator:
     """What the page has said last."""
     return page.locator("#notice")
+
+
+def losing_the_first_answer(lost: list[int]) -> Callable[[Route], None]:
+    """For `page.route`: the first POST is done, and its answer's status is in `lost` and nowhere else."""
+
+    def lose(route: Route) -> None:
+        if route.request.method != "POST" or lost:
+            route.continue_()
+            return
+        lost.append(route.fetch().status)
+        route.abort()
+
+    return lose

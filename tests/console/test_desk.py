@@ -9,7 +9,7 @@ from checkout.audit import alarms
 from checkout.audit.alarms import Alarm
 from checkout.db import Engine, sql, transaction
 from checkout.settings import Settings
-from tests.console.steps import card, says, sign_in
+from tests.console.steps import card, losing_the_first_answer, says, sign_in
 from tests.shared.browser import a_page, barriers, needs_chromium
 from tests.shared.client import token
 from tests.shared.factories import a_sku, an_order, attempts, order, paid, placed, rows
@@ -120,6 +120,24 @@ def test_an_order_is_cancelled_after_a_question_and_goods_change(
         page.keyboard.press("Enter")
         expect(page.locator(".skus")).to_contain_text("¥12.50")
     assert order(engine, order_id).status == "closed"
+
+
+def test_a_change_of_stock_whose_answer_was_lost_is_sent_again_and_made_once(
+    browser: Browser, url: str, settings: Settings, engine: Engine
+) -> None:
+    a_sku(engine, "cup", stock=5)
+    lost: list[int] = []
+    with a_page(browser, url, may_refuse=True) as page:
+        sign_in(page, settings)
+        page.goto("/console#/skus")
+        page.route("**/v1/skus/cup/stock", losing_the_first_answer(lost))
+        page.get_by_role("button", name="Stock of SKU cup").click()
+        page.get_by_label("Units").fill("7")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog")).to_contain_text("To send it again is safe")
+        page.keyboard.press("Enter")
+        expect(says(page)).to_have_text("SKU cup has 12 unit(s).")
+    assert lost == [200]
 
 
 @pytest.mark.parametrize("reference", ["constructor", "__proto__", "paid", "2026-99-99T99:99"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from checkout.db import Engine
 from checkout.settings import Settings
-from tests.console.steps import card, find, says, sign_in
+from tests.console.steps import card, find, losing_the_first_answer, says, sign_in
 from tests.shared.browser import a_page, barriers, needs_chromium
 from tests.shared.factories import a_sku, attempts, paid, rows
 
@@ -56,17 +56,9 @@ def test_a_refund_whose_answer_was_lost_is_sent_again_as_the_same(
 ) -> None:
     order_id = a_paid_order(engine)
     lost: list[int] = []
-
-    def lose_the_first_answer(route: Route) -> None:
-        if route.request.method != "POST" or lost:
-            route.continue_()
-            return
-        lost.append(route.fetch().status)
-        route.abort()
-
     with a_page(browser, url, may_refuse=True) as page:
         sign_in(page, settings)
-        page.route(f"**/v1/orders/{order_id}/refunds", lose_the_first_answer)
+        page.route(f"**/v1/orders/{order_id}/refunds", losing_the_first_answer(lost))
         page.goto(f"/console#/orders/{order_id}")
         ask_for_a_refund(page)
         page.get_by_role("dialog").get_by_role("button", name="Refund").click()

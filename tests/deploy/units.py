@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -88,14 +89,14 @@ def confined(
     try:
         yield child
     finally:
-        child.terminate()
-        child.wait(STOP_SECONDS)
+        starting.shut_down(child, signal.SIGTERM, STOP_SECONDS)
 
 
 def can_confine(directory: Path) -> bool:
-    words = ["sh", str(CONFINE), sys.executable, "true"]
-    probe = starting.start(words, environment={"PATH": "/usr/bin:/bin", "TMPDIR": str(directory)}, output=-3)
-    return probe.wait(30) == 0
+    """Whether confine.sh may mount here, and this kernel's /proc can be cut down."""
+    words = "mount -t tmpfs tmpfs . && mount -o remount,bind,ro / && mount -t proc -o subset=pid,hidepid=2 proc /proc"
+    command = ["unshare", "--mount", "sh", "-c", words]
+    return subprocess.run(command, cwd=directory, capture_output=True, timeout=30, check=False).returncode == 0
 
 
 def system_calls() -> set[str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
 from redis import Redis
 
-from api.metrics import exposition
-from checkout.events import stores
+from api import metrics
+from bench.proxy import between
+from checkout.events import bus, stores
 from checkout.resources import Resources
 from checkout.settings import parse
 from sandbox import valkey
@@ -20,6 +23,14 @@ from tests.shared import ports
 
 AMQP_URL = os.environ.get("CHECKOUT_TEST_AMQP_URL", "")
 needs_rabbitmq = pytest.mark.skipif(not AMQP_URL, reason="CHECKOUT_TEST_AMQP_URL names no RabbitMQ")
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers may take his time."""
+    monkeypatch.setattr(stores, "ANSWER_SECONDS", 30)
+    monkeypatch.setattr(stores, "LONGEST_SECONDS", 60)
+    monkeypatch.setattr(metrics, "ANSWER_SECONDS", 60)
 
 
 @pytest.fixture
@@ -61,7 +72,8 @@ def test_what_redis_does_not_take_has_its_reason(
     with Redis.from_url(own_valkey.url()) as server:
         fault(server)
     assert stores.refusals(told) == {"carts": "", "broker": reason}
-    lines = exposition(Resources(told)).decode().splitlines()
+    with closing(Resources(told)) as resources:
+        lines = metrics.exposition(resources).decode().splitlines()
     assert 'checkout_store_refuses{store="carts",reason=""} 0' in lines
     assert f'checkout_store_refuses{{store="broker",reason="{reason}"}} 1' in lines
 
@@ -75,12 +87,43 @@ def test_what_was_written_to_see_goes_by_itself(environment: dict[str, str], own
 
 @needs_rabbitmq
 def test_rabbitmq_answers_or_does_not(environment: dict[str, str]) -> None:
-    address = urlsplit(AMQP_URL)
-    host = address.netloc.rpartition("@")[2]
+    host = urlsplit(AMQP_URL).netloc.rpartition("@")[2]
     urls = {
         AMQP_URL: "",
         f"amqp://guest:wrong@{host}//": "not_allowed",
         f"amqp://127.0.0.1:{ports.free()}//": "unreachable",
     }
     for url, reason in urls.items():
-        assert stores.refusals(parse(environment | {"CHECKOUT_EVENTS_URL": url}))["events"] == reason, url
+        assert stores.refusals(parse(environment | {"CHECKOUT_EVENTS_URL": url}))["events"] == reason, reason
+
+
+@needs_rabbitmq
+def test_rabbitmq_that_reads_one_message_and_no_more_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = urlsplit(AMQP_URL)
+    monkeypatch.setattr(stores, "ANSWER_SECONDS", 1)
+    with between(there.port or 5672) as proxy:
+        next_tag = bus.Confirms.next_tag
+
+        def second_is_not_read(confirms: bus.Confirms) -> int:
+            if (tag := next_tag(confirms)) == 2:
+                proxy.silence()
+            return tag
+
+        monkeypatch.setattr(bus.Confirms, "next_tag", second_is_not_read)
+        credentials = there.netloc.rpartition("@")[0]
+        assert stores._refusal(f"amqp://{credentials}@127.0.0.1:{proxy.port}//") == "blocked"
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_who_takes_connections_and_never_answers_is_unreachable_and_costs_no_other_number(
+    environment: dict[str, str], scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "ANSWER_SECONDS", 8)  # Its queues are not told of by then.
+    monkeypatch.setattr(stores, "LONGEST_SECONDS", 4)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        told = parse(environment | {"CHECKOUT_BROKER_URL": f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/"})
+        with closing(Resources(told)) as resources:
+            lines = metrics.exposition(resources).decode().splitlines()
+    assert 'checkout_store_refuses{store="broker",reason="unreachable"} 1' in lines
+    assert "checkout_payments_open 0" in lines
+    assert not [line for line in lines if line.startswith("checkout_queue_messages")]

@@ -219,8 +219,8 @@ def test_two_at_once_take_turns(
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ("version = 1, oldest_code = 1", "its schema is number 1, and this code needs 8: run checkout migrate"),
-        ("version = 99, oldest_code = 98", "for code that knows 98 or more, and this code knows 8: install the newer"),
+        ("version = 1, oldest_code = 1", "its schema is number 1, and this code needs 9: run checkout migrate"),
+        ("version = 99, oldest_code = 98", "for code that knows 98 or more, and this code knows 9: install the newer"),
         ("version = 99, oldest_code = 7", ""),
     ],
 )

@@ -182,3 +182,12 @@ def test_stock_that_is_not_there_cannot_be_taken(checkout: Command, engine: Engi
     assert refused(checkout("stock", "set", "7", 1)) == "there is no SKU 7"
     assert "-1 is not in the range" in refused(checkout("stock", "set", "1", -1), status=2)
     assert stock_of(engine) == 5
+
+
+def test_a_change_of_stock_that_is_asked_for_again_with_its_key_is_made_once(checkout: Command, engine: Engine) -> None:
+    a_sku(engine, stock=5)
+    for _ in range(2):
+        assert good(checkout("stock", "add", "1", 10, "--key", "delivery-7")) == "1 has 15\n"
+    other = checkout("stock", "add", "1", 11, "--key", "delivery-7")
+    assert (other.exit_code, other.stderr) == (1, "Error: the key came with another change of this stock before\n")
+    assert stock_of(engine) == 15

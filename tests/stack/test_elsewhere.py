@@ -21,7 +21,7 @@ from sandbox.alipay.door import token_of
 from tests.api.test_front import NGINX, an_order, behind_nginx, has_ipv6
 from tests.shared import ports
 from tests.shared.client import token
-from tests.shared.databases import OTHER_URL, Other, create
+from tests.shared.databases import OTHER_URL, Other, create, drop
 from tests.shared.processes import HTTP, eventually, is_well
 from tests.stack.family import command_line
 
@@ -46,8 +46,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     with ExitStack() as undo:
         if OTHER_URL:
             other = Other()
-            undo.callback(other.clear)
             own["CHECKOUT_DATABASE_URL"] = create(other, "elsewhere")
+            undo.callback(drop, other, "elsewhere")
         running = start_stack(
             data_dir,
             host="::" if has_ipv6() else "0.0.0.0",
