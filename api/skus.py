@@ -71,5 +71,7 @@ async def stock(api: Runtime, req: Request, resp: Response, sku_id: str) -> None
     if count is UNSET or UNSET not in (body.set, body.add):
         raise Invalid("either set or add is expected", "$")
     asked = Asked(way, count, key)
-    left = await api.transact(lambda connection: units.change(connection, known, asked))
-    reading.answer(resp, StockBody(known, left))
+    changed = await api.transact(lambda connection: units.change(connection, known, asked))
+    if changed.is_repeated:
+        resp.set_header("Idempotent-Replayed", "true")
+    reading.answer(resp, StockBody(known, changed.stock))

@@ -23,6 +23,8 @@ class Threads(ThreadPoolExecutor):
         try:
             return super().submit(self._begin, fn, *args, **kwargs)
         except RuntimeError as error:
+            if not self._has_ended:
+                raise
             raise Unavailable(_ENDS) from error
 
     def _begin(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:

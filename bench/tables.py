@@ -136,7 +136,7 @@ def observed(found: dict[str, Any]) -> str:
     return markdown(["", "µs of CPU"], lines)
 
 
-_UNITS = (", /s", ", ratio", ", µs of CPU", ", ratio")
+_UNITS = (", /s", ", of the first", ", µs of CPU an order", ", of the first's")
 
 
 def _costs(place: Place, first: Place) -> list[object]:

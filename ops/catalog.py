@@ -71,7 +71,7 @@ _key = click.option("--key", help="An idempotency key; the same key again change
 @data_dir_option
 def set_units(sku: str, n: int, key: str | None, data_dir: Path) -> None:
     """Make N units of SKU sellable."""
-    _change(data_dir, sku, Asked("set", n, key))
+    _change(data_dir, sku, Asked("set", n, key or None))
 
 
 @stock.command(name="add", context_settings=_NEGATIVE_NUMBERS)
@@ -81,10 +81,10 @@ def set_units(sku: str, n: int, key: str | None, data_dir: Path) -> None:
 @data_dir_option
 def add_units(sku: str, n: int, key: str | None, data_dir: Path) -> None:
     """Add N sellable units of SKU; a negative N takes some away."""
-    _change(data_dir, sku, Asked("add", n, key))
+    _change(data_dir, sku, Asked("add", n, key or None))
 
 
 def _change(data_dir: Path, sku: str, asked: Asked) -> None:
     with database(data_dir) as engine, transaction(engine) as connection:
-        left = stocks.change(connection, sku, asked)
+        left = stocks.change(connection, sku, asked).stock
     say(f"{sku} has {left}")

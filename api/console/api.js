@@ -71,3 +71,12 @@ export function withQuery(path, query) {
 /** A key that nobody guesses; `crypto.randomUUID` is there over HTTPS and on this machine alone. */
 export const randomKey = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** What is sent again unchanged is the same intent, with the same key; a refusal that led to other words makes another one. */
+export function intents() {
+  let intent = null;
+  return (body) => {
+    if (JSON.stringify(body) !== JSON.stringify(intent?.body)) intent = { key: randomKey(), body };
+    return intent;
+  };
+}

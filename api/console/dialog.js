@@ -57,3 +57,10 @@ function mark(form, fault) {
   for (const input of inputs) input.setAttribute("aria-invalid", String(paths.includes(input.name)));
   inputs.find((input) => paths.includes(input.name))?.focus();
 }
+
+/** For `onFault`: while nobody knows whether it was done, nothing else can be asked for; only the same may be sent again. */
+export function held(fault, form) {
+  if (fault.isDecided) return;
+  for (const one of form.querySelectorAll("fieldset, input")) one.disabled = true;
+  form.querySelector(".actions button").focus();
+}

@@ -1,8 +1,8 @@
 // Refunds by line or by amount. An intent has one Idempotency-Key from its first sending until the service has decided:
 // whatever happens to the answer, the dialog or the page, money goes back once.
 
-import { call, randomKey } from "./api.js";
-import { ask, field } from "./dialog.js";
+import { call, intents } from "./api.js";
+import { ask, field, held } from "./dialog.js";
 import { button, h, say } from "./dom.js";
 import { fen, ofFen, yuan } from "./format.js";
 import { t } from "./language.js";
@@ -73,23 +73,15 @@ function askFor(story, kept, read) {
     const worth = lines.reduce((total, line) => total + line.worth(Number(line.input.value)), 0) + (freight.checked ? fen(order.freight) : 0);
     sum.textContent = money.input.checked ? yuan(amount.value || "0.00") : yuan(ofFen(worth));
   };
-  let intent = null;
+  const intent = intents();
   const dialog = ask({
     title: t(`订单 #${order.id} 退款`, `Refund of order #${order.id}`),
     body: [h("div", { className: "ways", role: "radiogroup", "aria-label": t("方式", "Way") }, [units, money].map(({ text, input }) => field(text, input))), byLine, byAmount,
       field(t("原因", "Reason"), reason), h("p", { className: "line" }, t("将退还", "To be refunded"), sum)],
     submit: t("退款", "Refund"),
     again: t("再次发送是安全的：同一标识只退一次。", "To send it again is safe: its key refunds once."),
-    step: () => {
-      // What is sent again unchanged is the same intent; a refusal that led to other words makes another one.
-      const told = body();
-      if (JSON.stringify(told) !== JSON.stringify(intent?.body)) intent = { key: randomKey(), body: told };
-      return send(order.id, intent, read);
-    },
-    onFault: (fault, form) => {
-      if (fault.isDecided) return;
-      for (const fields of form.querySelectorAll("fieldset, .ways input, [name=reason]")) fields.disabled = true;
-    },
+    step: () => send(order.id, intent(body()), read),
+    onFault: held,
   });
   dialog.oninput = show;
   show();

@@ -1,7 +1,7 @@
 // The catalogue: prices, titles and stock.
 
-import { call, Fault, randomKey, withQuery } from "./api.js";
-import { ask, field } from "./dialog.js";
+import { call, Fault, intents, withQuery } from "./api.js";
+import { ask, field, held } from "./dialog.js";
 import { button, h, say } from "./dom.js";
 import { yuan } from "./format.js";
 import { t } from "./language.js";
@@ -100,7 +100,7 @@ async function stock(sku, draw) {
   draw(await call("GET", pathOf(sku.id)));
   const add = h("input", { type: "radio", name: "way", checked: true });
   const set = h("input", { type: "radio", name: "way" });
-  let intent = null;
+  const intent = intents();
   const units = h("input", { name: "add", type: "number", inputMode: "numeric", autocomplete: "off" });
   const dialog = ask({
     title: t(`SKU ${sku.id} 的库存`, `Stock of SKU ${sku.id}`),
@@ -109,13 +109,12 @@ async function stock(sku, draw) {
     submit: t("保存", "Save"),
     again: t("再次发送是安全的：同一标识只改一次。", "To send it again is safe: its key changes the stock once."),
     step: async () => {
-      // What is sent again unchanged is the same intent.
-      const body = { [units.name]: units.value === "" ? null : Number(units.value) };
-      if (JSON.stringify(body) !== JSON.stringify(intent?.body)) intent = { key: randomKey(), body };
-      const told = await call("POST", pathOf(sku.id), { body, headers: { "Idempotency-Key": intent.key } });
+      const { key, body } = intent({ [units.name]: units.value === "" ? null : Number(units.value) });
+      const told = await call("POST", pathOf(sku.id), { body, headers: { "Idempotency-Key": key } });
       draw({ stock: told.stock, in_stock: told.stock > 0 });
       say(t(`SKU ${sku.id} 现有 ${told.stock} 件。`, `SKU ${sku.id} has ${told.stock} unit(s).`), "good");
     },
+    onFault: held,
   });
   dialog.onchange = () => { units.name = set.checked ? "set" : "add"; };
 }

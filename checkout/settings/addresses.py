@@ -56,9 +56,18 @@ def _has_port(parts: SplitResult) -> bool:
 
 def _with_host(text: str, schemes: tuple[str, ...]) -> SplitResult:
     parts = _split(text, schemes)
-    if not parts.hostname:
+    if not parts.hostname or not _can_be_asked_for(parts.hostname):
         raise Misfit(f"name the host: {parts.scheme}://host")
     return parts
+
+
+def _can_be_asked_for(host: str) -> bool:
+    """Python's resolver raises no OSError for a name with an empty or too long part."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def http(text: str) -> str:

@@ -111,20 +111,20 @@ _ADJUST = command("""
 """)
 
 _NOTE = command("""
-    INSERT INTO stock_adjustments (sku_id, delta, reason)
-    SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:deltas AS bigint[]), CAST(:reasons AS text[]))
+    INSERT INTO stock_adjustments (sku_id, delta, reason, key, asked)
+    SELECT sku_id, delta, :reason, CAST(:key AS text), CAST(:asked AS bigint)
+    FROM unnest(CAST(:ids AS text[]), CAST(:deltas AS bigint[])) AS changed (sku_id, delta)
 """)
 
 
-def note(connection: Connection, deltas: Mapping[str, int], reason: str) -> None:
+def note(
+    connection: Connection, deltas: Mapping[str, int], reason: str, key: str | None = None, asked: int | None = None
+) -> None:
     """Writes the adjustments down; the caller has changed the stock itself."""
-    reasons = array([reason] * len(deltas))
-    connection.execute(_NOTE, {"ids": array(deltas), "deltas": array(deltas.values()), "reasons": reasons})
+    values = {"ids": array(deltas), "deltas": array(deltas.values()), "reason": reason, "key": key, "asked": asked}
+    connection.execute(_NOTE, values)
 
 
-_NOTE_ONE = command("""
-    INSERT INTO stock_adjustments (sku_id, delta, reason, key, asked) VALUES (:id, :delta, :reason, :key, :asked)
-""")
 _KEYED = sql("SELECT reason, asked FROM stock_adjustments WHERE sku_id = :id AND key = :key")
 
 
@@ -139,22 +139,28 @@ class Asked(NamedTuple):
     key: str | None = None
 
 
-def change(connection: Connection, sku_id: str, asked: Asked) -> int:
-    """Returns the new stock. Raises NotFound, Invalid and KeyReused."""
+class Changed(NamedTuple):
+    """The stock as it is now; `is_repeated`: the key came before, and nothing was changed."""
+
+    stock: int
+    is_repeated: bool = False
+
+
+def change(connection: Connection, sku_id: str, asked: Asked) -> Changed:
+    """Raises NotFound, Invalid and KeyReused."""
     sku = lock(connection, [sku_id]).get(sku_id)
     if sku is None:
         raise NotFound(f"there is no SKU {sku_id}")
     if asked.key is not None and _is_known(connection, sku_id, asked):
-        return sku.stock
+        return Changed(sku.stock, is_repeated=True)
     after = asked.units if asked.way == "set" else sku.stock + asked.units
     if not 0 <= after <= 10**12:
         raise Invalid(f"{sku.stock} units are there; the stock cannot become {after}", "stock")
     delta = after - sku.stock
     connection.execute(_ADJUST, {"id": sku_id, "delta": delta})
-    kept = {"key": asked.key, "asked": None if asked.key is None else asked.units}
-    connection.execute(_NOTE_ONE, {"id": sku_id, "delta": delta, "reason": asked.way, **kept})
+    note(connection, {sku_id: delta}, asked.way, asked.key, None if asked.key is None else asked.units)
     log.append(connection, _crossing(sku, delta))
-    return after
+    return Changed(after)
 
 
 def _is_known(connection: Connection, sku_id: str, asked: Asked) -> bool:
@@ -167,9 +173,9 @@ def _is_known(connection: Connection, sku_id: str, asked: Asked) -> bool:
 
 def add(connection: Connection, sku_id: str, delta: int) -> int:
     """Adds units (or removes, when negative) and returns the new stock. Raises NotFound and Invalid."""
-    return change(connection, sku_id, Asked("add", delta))
+    return change(connection, sku_id, Asked("add", delta)).stock
 
 
 def put(connection: Connection, sku_id: str, stock: int) -> int:
     """Sets the sellable stock to so many units and returns it. Raises NotFound and Invalid."""
-    return change(connection, sku_id, Asked("set", stock))
+    return change(connection, sku_id, Asked("set", stock)).stock

@@ -39,8 +39,14 @@ def test_what_gathered_for_a_batch_is_sent_away_with_it(client: Client, engine: 
 
 
 def test_what_waits_for_a_thread_at_the_end_is_sent_away_and_what_runs_ends() -> None:
-    threads, gate = Threads(1), threading.Event()
-    runs, waits = threads.submit(gate.wait, 60), threads.submit(str)
+    threads, begun, gate = Threads(1), threading.Event(), threading.Event()
+
+    def run() -> bool:
+        begun.set()
+        return gate.wait(60)
+
+    runs, waits = threads.submit(run), threads.submit(str)
+    assert begun.wait(60)
     threads.end()
     gate.set()
     assert runs.result(60)

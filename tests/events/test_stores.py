@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
-from redis import Redis
+from redis import Redis, RedisError, exceptions
 
 from api import metrics
 from bench.proxy import between
@@ -114,16 +114,32 @@ def test_rabbitmq_that_reads_one_message_and_no_more_is_blocked(monkeypatch: pyt
         assert stores._refusal(f"amqp://{credentials}@127.0.0.1:{proxy.port}//") == "blocked"
 
 
-@pytest.mark.parametrize("scheme", ["redis", "amqp"])
-def test_who_takes_connections_and_never_answers_is_unreachable_and_costs_no_other_number(
-    environment: dict[str, str], scheme: str, monkeypatch: pytest.MonkeyPatch
+def test_who_never_answers_is_unreachable_and_costs_no_other_number(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "ANSWER_SECONDS", 8)  # Its queues are not told of by then.
-    monkeypatch.setattr(stores, "LONGEST_SECONDS", 4)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        told = parse(environment | {"CHECKOUT_BROKER_URL": f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/"})
-        with closing(Resources(told)) as resources:
+    gate = threading.Event()
+    monkeypatch.setattr(metrics, "ANSWER_SECONDS", 10)
+    monkeypatch.setattr(stores, "LONGEST_SECONDS", 5)
+    monkeypatch.setattr(stores, "_rabbitmq", lambda _url: str(gate.wait()))
+    monkeypatch.setattr(metrics, "_queues", lambda _resources: bytes(gate.wait()))
+    try:
+        with closing(Resources(parse(environment | {"CHECKOUT_BROKER_URL": "amqp://127.0.0.1//"}))) as resources:
             lines = metrics.exposition(resources).decode().splitlines()
+    finally:
+        gate.set()
     assert 'checkout_store_refuses{store="broker",reason="unreachable"} 1' in lines
     assert "checkout_payments_open 0" in lines
-    assert not [line for line in lines if line.startswith("checkout_queue_messages")]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (exceptions.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"), "disk_full"),
+        (exceptions.ResponseError("MISCONF Redis is configured to save RDB snapshots, but"), "disk"),
+        (exceptions.ConnectionError("max number of clients reached"), "too_many_connections"),
+        (exceptions.BusyLoadingError("Redis is loading the dataset in memory"), "not_ready"),
+        (exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."), "other"),
+    ],
+)
+def test_what_redis_answers_is_one_word(error: RedisError, reason: str) -> None:
+    assert stores.reason(error) == reason
