@@ -13,7 +13,6 @@ from api.runtime import Runtime
 from checkout.db import Connection
 from checkout.errors import Invalid, NotFound
 from checkout.stock import catalog, units
-from checkout.stock.units import Asked
 
 
 async def page(api: Runtime, req: Request, resp: Response) -> None:
@@ -67,11 +66,10 @@ async def stock(api: Runtime, req: Request, resp: Response, sku_id: str) -> None
     await api.tokens.operator(req)
     known, key = reading.sku_id(sku_id), reading.optional_key(req)
     body = await reading.json_body(req, StockRequest)
-    way, count = ("set", body.set) if body.add is UNSET else ("add", body.add)
+    count, step = (body.set, units.put) if body.add is UNSET else (body.add, units.add)
     if count is UNSET or UNSET not in (body.set, body.add):
         raise Invalid("either set or add is expected", "$")
-    asked = Asked(way, count, key)
-    changed = await api.transact(lambda connection: units.change(connection, known, asked))
+    changed = await api.transact(lambda connection: step(connection, known, count, key))
     if changed.is_repeated:
         resp.set_header("Idempotent-Replayed", "true")
     reading.answer(resp, StockBody(known, changed.stock))

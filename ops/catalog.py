@@ -13,7 +13,6 @@ from checkout.stock import catalog as catalogue
 from checkout.stock import lists
 from checkout.stock import units as stocks
 from checkout.stock.catalog import Item
-from checkout.stock.units import Asked
 from ops.shell import data_dir_option, database, say
 
 # click would take -5 for an option.
@@ -71,7 +70,9 @@ _key = click.option("--key", help="An idempotency key; the same key again change
 @data_dir_option
 def set_units(sku: str, n: int, key: str | None, data_dir: Path) -> None:
     """Make N units of SKU sellable."""
-    _change(data_dir, sku, Asked("set", n, key or None))
+    with database(data_dir) as engine, transaction(engine) as connection:
+        changed = stocks.put(connection, sku, n, key or None)
+    say(f"{sku} has {changed.stock}")
 
 
 @stock.command(name="add", context_settings=_NEGATIVE_NUMBERS)
@@ -81,10 +82,6 @@ def set_units(sku: str, n: int, key: str | None, data_dir: Path) -> None:
 @data_dir_option
 def add_units(sku: str, n: int, key: str | None, data_dir: Path) -> None:
     """Add N sellable units of SKU; a negative N takes some away."""
-    _change(data_dir, sku, Asked("add", n, key or None))
-
-
-def _change(data_dir: Path, sku: str, asked: Asked) -> None:
     with database(data_dir) as engine, transaction(engine) as connection:
-        left = stocks.change(connection, sku, asked).stock
-    say(f"{sku} has {left}")
+        changed = stocks.add(connection, sku, n, key or None)
+    say(f"{sku} has {changed.stock}")

@@ -128,17 +128,6 @@ def note(
 _KEYED = sql("SELECT reason, asked FROM stock_adjustments WHERE sku_id = :id AND key = :key")
 
 
-class Asked(NamedTuple):
-    """A change of one SKU's stock: "add" so many units (or remove, when negative), or "set" it to so many.
-
-    With a key it is made once: the same key again changes nothing more.
-    """
-
-    way: str
-    units: int
-    key: str | None = None
-
-
 class Changed(NamedTuple):
     """The stock as it is now; `is_repeated`: the key came before, and nothing was changed."""
 
@@ -146,36 +135,35 @@ class Changed(NamedTuple):
     is_repeated: bool = False
 
 
-def change(connection: Connection, sku_id: str, asked: Asked) -> Changed:
-    """Raises NotFound, Invalid and KeyReused."""
+def add(connection: Connection, sku_id: str, delta: int, key: str | None = None) -> Changed:
+    """Adds units, or removes them when negative; with a key once. Raises NotFound, Invalid and KeyReused."""
+    return _change(connection, sku_id, "add", delta, key)
+
+
+def put(connection: Connection, sku_id: str, stock: int, key: str | None = None) -> Changed:
+    """Sets the sellable stock to so many units; with a key once. Raises NotFound, Invalid and KeyReused."""
+    return _change(connection, sku_id, "set", stock, key)
+
+
+def _change(connection: Connection, sku_id: str, way: str, asked: int, key: str | None) -> Changed:
     sku = lock(connection, [sku_id]).get(sku_id)
     if sku is None:
         raise NotFound(f"there is no SKU {sku_id}")
-    if asked.key is not None and _is_known(connection, sku_id, asked):
+    if key is not None and _is_known(connection, sku_id, way, asked, key):
         return Changed(sku.stock, is_repeated=True)
-    after = asked.units if asked.way == "set" else sku.stock + asked.units
+    after = asked if way == "set" else sku.stock + asked
     if not 0 <= after <= 10**12:
         raise Invalid(f"{sku.stock} units are there; the stock cannot become {after}", "stock")
     delta = after - sku.stock
     connection.execute(_ADJUST, {"id": sku_id, "delta": delta})
-    note(connection, {sku_id: delta}, asked.way, asked.key, None if asked.key is None else asked.units)
+    note(connection, {sku_id: delta}, way, key, None if key is None else asked)
     log.append(connection, _crossing(sku, delta))
     return Changed(after)
 
 
-def _is_known(connection: Connection, sku_id: str, asked: Asked) -> bool:
+def _is_known(connection: Connection, sku_id: str, way: str, asked: int, key: str) -> bool:
     """Whether it was made before. Raises KeyReused when the key came with another change."""
-    row = connection.execute(_KEYED, {"id": sku_id, "key": asked.key}).one_or_none()
-    if row is not None and tuple(row) != (asked.way, asked.units):
+    row = connection.execute(_KEYED, {"id": sku_id, "key": key}).one_or_none()
+    if row is not None and tuple(row) != (way, asked):
         raise KeyReused("the key came with another change of this stock before")
     return row is not None
-
-
-def add(connection: Connection, sku_id: str, delta: int) -> int:
-    """Adds units (or removes, when negative) and returns the new stock. Raises NotFound and Invalid."""
-    return change(connection, sku_id, Asked("add", delta)).stock
-
-
-def put(connection: Connection, sku_id: str, stock: int) -> int:
-    """Sets the sellable stock to so many units and returns it. Raises NotFound and Invalid."""
-    return change(connection, sku_id, Asked("set", stock)).stock

@@ -135,6 +135,7 @@ def test_a_change_of_stock_whose_answer_was_lost_is_sent_again_and_made_once(
         page.get_by_label("Units").fill("7")
         page.keyboard.press("Enter")
         expect(page.get_by_role("dialog")).to_contain_text("To send it again is safe")
+        expect(page.get_by_label("Units")).to_be_disabled()  # Another number would be another change.
         page.keyboard.press("Enter")
         expect(says(page)).to_have_text("SKU cup has 12 unit(s).")
     assert lost == [200]

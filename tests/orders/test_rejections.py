@@ -127,7 +127,7 @@ def test_a_restock_sells_again(engine: Engine) -> None:
     a_sku(engine, stock=0)
     assert order(engine, placed(engine)).reason == "out_of_stock"
     with transaction(engine) as connection:
-        assert units.add(connection, "1", 3) == 3
+        assert units.add(connection, "1", 3).stock == 3
     assert order(engine, placed(engine)).status == "awaiting_payment"
 
 
